@@ -1,0 +1,82 @@
+# Everything a developer or a fresh machine needs. `make setup` needs python3 3.11 or newer and,
+# the first time, a network; what is done already is not done again.
+
+PYTHON ?= python3
+JOBS ?= 2
+PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet --no-input
+
+.PHONY: setup tools demo test check bench peers lock
+.DELETE_ON_ERROR:
+
+setup: .venv/.project
+	@echo ".venv/bin/switchboard is ready"
+
+tools: .venv/.tools
+	@:
+
+.venv/.made:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "Switchboard needs Python 3.11 or newer, and there is no $(PYTHON)." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Switchboard needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Name" \
+		"another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) can't make virtual environments: apt-get install python3-venv" >&2; \
+		exit 1; }
+	@test -x .venv/bin/pip || $(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.runtime: requirements.lock .venv/.made
+	@echo "Installing what requirements.lock names (a minute, the first time) ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.project: pyproject.toml .venv/.runtime
+	@$(PIP) install --no-index --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.tools: tests/requirements.lock .venv/.project
+	@echo "Installing what tests/requirements.lock names ..."
+	@$(PIP) install --require-hashes -r requirements.lock -r tests/requirements.lock
+	@touch $@
+
+# An alliance with virtual phones at http://127.0.0.1:8080, without any account.
+demo: setup
+	@.venv/bin/switchboard demo
+
+test: tools
+	@.venv/bin/pytest -q -n $(JOBS) --dist=loadfile --cov --cov-report=term
+
+check: tools
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: tools
+	@.venv/bin/python -m benchmarks
+
+# Real third-party peers for tests/peers, which skip without them.
+peers: .peers/.installed
+
+.peers/.installed: tests/peers/package.json tests/peers/package-lock.json
+	@command -v npm >/dev/null || test "$$(id -u)" != 0 || \
+		{ apt-get update -qq; apt-get install -qq -y --no-install-recommends nodejs npm; } >/dev/null
+	@command -v npm >/dev/null || \
+		{ echo "The peers need Node.js: apt-get install nodejs npm" >&2; exit 1; }
+	@mkdir -p .peers
+	@cp $^ .peers
+	@echo "Installing what tests/peers/package-lock.json names ..."
+	@cd .peers && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# Pin the newest versions that pyproject.toml allows, with hashes and without addresses.
+UV = $(shell command -v uv || echo .venv/bin/uv)
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--upgrade --no-emit-index-url --no-header --no-annotate
+
+lock:
+	@test -x $(UV) || { echo "make lock needs uv: .venv/bin/pip install uv" >&2; exit 1; }
+	@printf 'hatchling\neditables\n' | $(COMPILE) pyproject.toml - -o requirements.lock
+	@$(COMPILE) --extra dev pyproject.toml -c requirements.lock -o tests/requirements.lock \
+		$$(sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' requirements.lock)

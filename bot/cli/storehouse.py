@@ -1,0 +1,42 @@
+"""migrate and backup: the care of the database."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from bot.cli.session import load, opened, place, with_config
+from storage import opening
+from storage.migrations import HEAD
+
+
+@click.command(epilog="Example: switchboard migrate -c config.toml")
+@with_config
+def migrate(path: Path) -> None:
+    """Make the database, or bring its schema up to date; a copy is laid aside first."""
+    changed = opening.migrate(place(load(path)).path)
+    click.echo(f"schema {HEAD}" if changed else f"schema {HEAD} already")
+
+
+@click.command(epilog="Example: switchboard backup monday.db")
+@click.argument("file", type=click.Path(path_type=Path))
+@with_config
+def backup(path: Path, file: Path) -> None:
+    """Write a copy of the database that only you can read; the server may run meanwhile."""
+    asyncio.run(_backup(path, file))
+    click.echo(f"{file}: {file.stat().st_size:,} bytes")
+
+
+async def _backup(path: Path, file: Path) -> None:
+    async with opened(load(path), new=False) as session:
+        with click.progressbar(
+            length=1, label="pages", show_pos=True, file=click.get_text_stream("stderr")
+        ) as bar:
+
+            def progress(done: int, total: int) -> None:
+                bar.length = total
+                bar.update(done - bar.pos)
+
+            await session.database.backup(file, progress)

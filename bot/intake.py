@@ -1,0 +1,290 @@
+"""Intake: one event from a channel, one unit of work. Durable when `accept` returns."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot import faults, numbers
+from bot.channels.base import (
+    GroupCommand,
+    GroupMoved,
+    Inbound,
+    Reachable,
+    Receipt,
+    Unreadable,
+)
+from bot.receipts import settle
+from handlers.dialog import routing
+from handlers.dialog.messages import ALLIANCE, msg
+from handlers.dialog.text import clean, plain
+from handlers.dialog.turn import Reply, Turn
+from storage import addresses, barred, inbound, outbox, tickets
+from storage.errors import StorageError
+from storage.instant import DAY, HOUR, clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bot.channels.base import Channel, Event
+    from handlers.dialog.turn import Alliance
+    from storage.addresses import Sender
+    from storage.database import Database, Tx
+
+log = structlog.get_logger()
+
+APOLOGY = msg("Sorry, something went wrong with your message. We will look into it.")
+TOO_MANY = msg(
+    "You have sent many messages. {alliance} will not answer for a while.", alliance=ALLIANCE
+)
+WRITE_PRIVATELY = msg("Please write to me privately: {link}", link="https://t.me/" + "b" * 32)
+
+
+class Intake:
+    """Takes what the channels bring, and answers through the outbox.
+
+    `count(channel, outcome)` is told of each message: accepted, duplicate or failed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        alliance: Alliance,
+        channels: Mapping[str, Channel],
+        count: Callable[[str, str], None],
+        now: Callable[[], int] = clock,
+    ) -> None:
+        self._database = database
+        self._alliance = alliance
+        self._channels = channels
+        self._count = count
+        self._now = now
+
+    async def accept(self, events: Sequence[Event]) -> None:
+        """Deal with events in their order; each is durable when this returns.
+
+        Raises StorageError: what was not dealt with comes again from the provider.
+        """
+        for event in events:
+            await self._accept(event, self._now())
+
+    async def _accept(self, event: Event, now: int) -> None:
+        match event:
+            case Inbound():
+                await self._message(event, now)
+            case Receipt():
+                await self._database.write(lambda tx: settle(tx, event, now))
+            case Reachable():
+                await self._database.write(lambda tx: self._reachable(tx, event, now))
+            case GroupCommand():
+                await self._group_command(event, now)
+            case GroupMoved():
+                await self._database.write(
+                    lambda tx: addresses.rename(tx, event.channel, event.old, event.new)
+                )
+            case Unreadable():
+                await self._database.write(lambda tx: self._unreadable(tx, event, now))
+
+    # --- messages ---
+
+    async def _message(self, event: Inbound, now: int) -> None:
+        try:
+            fresh = await self._database.write(lambda tx: self._turn(tx, event, now))
+            outcome = "accepted" if fresh else "duplicate"
+        except StorageError:
+            raise
+        except Exception as error:  # a handler's mistake must not lose the message
+            trace = faults.where(error)
+            log.error("handler_failed", channel=event.channel, kind=event.kind, trace=trace)
+            await self._database.write(lambda tx: self._failed(tx, event, now, trace))
+            outcome = "failed"
+        self._count(event.channel, outcome)
+        if event.callback:
+            await self._channels[event.channel].acknowledge(event)
+
+    async def _turn(self, tx: Tx, event: Inbound, now: int) -> bool:
+        """Deal with one message; False for one that was here before."""
+        round_id, sender, bar = await self._who(tx, event, now)
+        if sender is None:
+            return await self._keep(tx, event, None, 0, now)
+        if not await self._keep(tx, event, sender, round_id or sender.round_id, now):
+            return False
+        await self.run(tx, event, sender, bar, now)
+        return True
+
+    async def run(self, tx: Tx, event: Inbound, sender: Sender, bar: str, now: int) -> None:
+        """Route a message that is kept, and queue what is said in return."""
+        traits = self._channels[event.channel].traits
+        turn = Turn(
+            tx=tx,
+            now=now,
+            alliance=self._alliance,
+            sender=sender,
+            text=event.text,
+            kind=event.kind,
+            choice=event.choice,
+            media=event.media,
+            opt_out=event.opt_out,
+            barred=bar,
+            one_question=traits.one_question,
+            code=f"{secrets.randbelow(10_000):04d}",
+        )
+        await routing.route(turn)
+        await self._answer(tx, turn, event)
+
+    async def _who(self, tx: Tx, event: Inbound, now: int) -> tuple[int, Sender | None, str]:
+        """Find who wrote and the round their button carries; None where it is no person."""
+        if event.kind == "not_a_person":
+            return 0, None, ""
+        found = routing.pressed(event.choice) if event.choice else None
+        round_id = found[0] if found else 0
+        sender = await addresses.sender(tx, event.channel, event.sender, round_id)
+        if sender is not None:
+            await tx.lock("address", sender.address_id)
+            if sender.member_id:
+                return round_id, sender, ""
+        bar = await barred.reason(
+            tx, barred.keyed(self._alliance.hash_key, event.channel, event.sender)
+        )
+        if sender is None:
+            await addresses.add(tx, event.channel, event.sender, now)
+            sender = await addresses.sender(tx, event.channel, event.sender)
+        return round_id, sender, bar or ""
+
+    async def _keep(
+        self, tx: Tx, event: Inbound, sender: Sender | None, round_id: int, now: int
+    ) -> bool:
+        added = await inbound.add(
+            tx,
+            channel=event.channel,
+            key=self._key(event.channel, event.key),
+            address_id=sender.address_id if sender else None,
+            member_id=(sender.member_id or None) if sender else None,
+            round_id=round_id if sender and sender.round_id == round_id and round_id else None,
+            kind=event.kind,
+            text=clean(event.text),
+            choice=clean(event.choice),
+            media=event.media,
+            now=now,
+        )
+        return added is not None
+
+    def _key(self, channel: str, key: str) -> str:
+        return barred.keyed(self._alliance.hash_key, channel, key)
+
+    async def _failed(self, tx: Tx, event: Inbound, now: int, trace: str) -> None:
+        """Keep a message whose handling raised, for `switchboard replay`, and apologise."""
+        round_id, sender, _ = await self._who(tx, event, now)
+        if sender is None:
+            return
+        added = await inbound.add(
+            tx, channel=event.channel, key=self._key(event.channel, event.key),
+            address_id=sender.address_id, member_id=sender.member_id or None,
+            round_id=round_id or sender.round_id or None, kind=event.kind,
+            text=clean(event.text), choice=clean(event.choice), media=event.media, now=now,
+            state="failed", error=trace,
+        )  # fmt: skip
+        if added is None:
+            return
+        await tickets.alert(tx, "a message could not be handled: see switchboard replay", now, DAY)
+        turn = Turn(tx=tx, now=now, alliance=self._alliance, sender=sender, text="")
+        turn.say(APOLOGY)
+        await self._answer(tx, turn, event)
+
+    # --- replies ---
+
+    async def _answer(self, tx: Tx, turn: Turn, event: Inbound) -> None:
+        """Queue the replies, as many as an address may have, and count them."""
+        sender = turn.sender
+        replies = self._allowed(turn, event)
+        if turn.forgotten:
+            for reply in replies:
+                await self._queue(tx, turn, event, reply)
+            return
+        hour_at, hour, day_at, day = _counters(sender, turn.now)
+        limits = self._alliance.manners
+        left = min(limits.replies_per_hour - hour, limits.replies_per_day - day)
+        if replies and left < len(replies):
+            replies = replies[: max(left, 0)]
+            if left >= 0:
+                replies.append(Reply(TOO_MANY.say(turn.language, alliance=self._alliance.name)))
+                await tickets.alert(tx, "loop: an address writes without end", turn.now, HOUR)
+        await addresses.heard(
+            tx, sender.address_id, turn.now, hour_at, hour + len(replies), day_at,
+            day + len(replies),
+        )  # fmt: skip
+        for reply in replies:
+            await self._queue(tx, turn, event, reply)
+
+    def _allowed(self, turn: Turn, event: Inbound) -> list[Reply]:
+        """Return the replies, none to a number outside the channel's countries."""
+        countries = self._channels[event.channel].traits.countries
+        if countries and not numbers.is_in(event.sender, countries):
+            return []
+        return turn.replies
+
+    async def _queue(self, tx: Tx, turn: Turn, event: Inbound, reply: Reply) -> None:
+        kept = not reply.forgotten
+        await outbox.reply(
+            tx,
+            member_id=(turn.sender.member_id or None) if kept else None,
+            address_id=turn.sender.address_id if kept else None,
+            recipient="" if kept else event.sender,
+            channel=event.channel,
+            text=plain(reply.text),
+            choices=json.dumps(reply.choices, ensure_ascii=False) if reply.choices else "",
+            language=turn.language,
+            round_id=reply.round_id,
+            question=reply.question,
+            now=turn.now,
+            expires_at=turn.now + DAY,
+        )
+
+    # --- other events ---
+
+    async def _reachable(self, tx: Tx, event: Reachable, now: int) -> None:
+        """Mark an address that blocked us or let us in again; the person goes on elsewhere."""
+        address_id = await addresses.known(tx, event.channel, event.sender)
+        if address_id is not None:
+            state = "ok" if event.reachable else "blocked"
+            await addresses.put_state(tx, address_id, state)  # type: ignore[arg-type]
+
+    async def _group_command(self, event: GroupCommand, now: int) -> None:
+        """Answer a group's first command with a link to write privately; store no more."""
+        link = getattr(self._channels[event.channel], "link", None)
+        text = WRITE_PRIVATELY.say(
+            self._alliance.languages[0], link=await link("") if link else self._alliance.name
+        )
+
+        async def unit(tx: Tx) -> None:
+            if await addresses.known(tx, event.channel, event.chat) is not None:
+                return
+            address_id = await addresses.add(tx, event.channel, event.chat, now)
+            await addresses.put_state(tx, address_id, "group")
+            await outbox.reply(
+                tx, member_id=None, address_id=address_id, recipient="", channel=event.channel,
+                text=text, choices="", language=self._alliance.languages[0], round_id=None,
+                question=None, now=now, expires_at=now + HOUR,
+            )  # fmt: skip
+
+        await self._database.write(unit)
+
+    async def _unreadable(self, tx: Tx, event: Unreadable, now: int) -> None:
+        """Store raw what can't be read, so that it stalls nothing."""
+        await inbound.add(
+            tx, channel=event.channel, key=self._key(event.channel, event.key), address_id=None,
+            member_id=None, round_id=None, kind="unreadable", text=clean(event.raw), choice="",
+            media="", now=now, state="unreadable",
+        )  # fmt: skip
+
+
+def _counters(sender: Sender, now: int) -> tuple[int, int, int, int]:
+    """Return the present hour and day of an address, and its automatic replies in each."""
+    hour_at, hour = (
+        (sender.hour_at, sender.hour_replies) if now - sender.hour_at < HOUR else (now, 0)
+    )
+    day_at, day = (sender.day_at, sender.day_replies) if now - sender.day_at < DAY else (now, 0)
+    return hour_at, hour, day_at, day

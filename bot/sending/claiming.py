@@ -1,0 +1,180 @@
+"""Claiming: one unit of work that takes rows, judges them, and reserves when they leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bot.channels.base import Outgoing
+from bot.sending import gate
+from bot.sending.gate import Elsewhere, End, Hold
+from handlers.dialog.manners import month_start, next_month
+from storage import outbox, pace, tickets
+from storage.instant import DAY, SECOND
+from storage.outbox import REPLY, TOLD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.channels.base import Traits
+    from bot.sending.gate import Verdict
+    from bot.sending.render import Rendered, Renderer
+    from handlers.dialog.turn import Alliance
+    from storage.database import Tx
+    from storage.outbox import Claimed
+
+# A lease is renewed while its row waits; once it lapses the row's outcome is unknown.
+LEASE = 20 * SECOND
+TOLD_SINCE = 8 * DAY
+
+
+@dataclass(slots=True)
+class Ready:
+    """A row that may leave at an instant (microseconds), with what it says."""
+
+    row: Claimed
+    rendered: Rendered
+    leaves_us: int
+    seen: int = 0
+
+    def outgoing(self, now: int) -> Outgoing:
+        """Return the message as the channel takes it."""
+        row = self.row
+        return Outgoing(
+            row=row.id,
+            attempt=row.attempt,
+            to=row.to,
+            text=self.rendered.text,
+            choices=self.rendered.choices,
+            seconds_left=max(1, (row.expires_at - now) // SECOND),
+        )
+
+
+@dataclass(slots=True)
+class _Judged:
+    leaves: list[tuple[Claimed, Rendered]] = field(default_factory=list)
+    held: list[dict[str, object]] = field(default_factory=list)
+    ended: list[dict[str, object]] = field(default_factory=list)
+    elsewhere: list[tuple[Claimed, str]] = field(default_factory=list)
+
+
+class Claimer:
+    """Claims the rows of one channel."""
+
+    def __init__(self, name: str, traits: Traits, alliance: Alliance, renderer: Renderer) -> None:
+        self._name = name
+        self._traits = traits
+        self._alliance = alliance
+        self._renderer = renderer
+
+    def units(self, rendered: Rendered) -> int:
+        """Return how much of the rate a message takes: its segments, or one."""
+        return rendered.segments if self._traits.segments else 1
+
+    async def claim(self, tx: Tx, most: int, most_kind: int, now: int) -> tuple[int, list[Ready]]:
+        """Claim at most so many rows; return how many were claimed, and those that leave."""
+        rows = await outbox.claim(
+            tx, self._name, most=most, most_kind=most_kind, lease_until=now + LEASE, now=now
+        )
+        if not rows:
+            return 0, []
+        judged = await self._judge(tx, rows, now)
+        if self._traits.segments:
+            await self._budget(tx, judged, now)
+        await self._settle(tx, judged, now)
+        return len(rows), await self._reserve(tx, judged.leaves, now)
+
+    async def _judge(self, tx: Tx, rows: Sequence[Claimed], now: int) -> _Judged:
+        judged = _Judged()
+        told = await self._told(tx, rows, now)
+        later = gate.in_turn(rows) if self._traits.one_question else set()
+        for row in rows:
+            verdict = self.verdict(row, told.get(row.member_id or 0, []), now)
+            if verdict is gate.LEAVE and row.id in later:
+                verdict = Hold("turn", min(now + gate.TURN_AGAIN, row.expires_at))
+            match verdict:
+                case Hold(reason, until_at):
+                    judged.held.append(_held(row, reason, until_at))
+                case End(status, reason):
+                    judged.ended.append(_ended(row, status, reason, now))
+                case Elsewhere(reason):
+                    judged.elsewhere.append((row, reason))
+                case _:
+                    if row.kind == TOLD and row.member_id:
+                        told.setdefault(row.member_id, []).append(now)
+                    judged.leaves.append((row, await self._render(tx, row)))
+        return judged
+
+    def verdict(self, row: Claimed, told: Sequence[int], now: int) -> Verdict:
+        """Judge one row as it stands."""
+        return gate.judge(
+            row, self._alliance, told, one_question=self._traits.one_question, now=now
+        )
+
+    async def _told(self, tx: Tx, rows: Sequence[Claimed], now: int) -> dict[int, list[int]]:
+        rules = self._alliance.manners
+        ids = [row.id for row in rows if row.kind == TOLD]
+        if not ids or not (rules.per_day or rules.per_week):
+            return {}
+        return await outbox.told(tx, ids, now - TOLD_SINCE, now)
+
+    async def _render(self, tx: Tx, row: Claimed) -> Rendered:
+        return await self._renderer.render(
+            tx, batch_id=row.batch_id, kind=row.kind, text=row.text, choices=row.choices,
+            language=row.language, round_id=row.round_id, question=row.question,
+            introduced=row.introduced,
+        )  # fmt: skip
+
+    async def _budget(self, tx: Tx, judged: _Judged, now: int) -> None:
+        """Count what leaves against the month, and hold what exceeds its budget."""
+        month = month_start(now, self._alliance.zone)
+        budget = self._alliance.manners.monthly_segments
+        spent = await pace.spent(tx, month) if budget else 0
+        kept, used = [], 0
+        for row, rendered in judged.leaves:
+            if budget and row.kind != REPLY and spent + used + rendered.segments > budget:
+                until = min(next_month(now, self._alliance.zone), row.expires_at)
+                judged.held.append(_held(row, "budget", until))
+            else:
+                used += rendered.segments
+                kept.append((row, rendered))
+        if len(kept) < len(judged.leaves):
+            await tickets.alert(tx, "the month's SMS budget is used up", now, DAY)
+        judged.leaves = kept
+        if used:
+            await pace.spend(tx, self._name, month, used)
+
+    async def _settle(self, tx: Tx, judged: _Judged, now: int) -> None:
+        if judged.held:
+            await outbox.settle_held(tx, judged.held)
+        for row, reason in judged.elsewhere:
+            moved = row.member_id and await outbox.move_on(
+                tx, row.id, row.attempt, row.member_id, row.address_id or 0, reason, now
+            )
+            if not moved:
+                judged.ended.append(_ended(row, "unreachable", reason, now))
+        if judged.ended:
+            await outbox.settle_ended(tx, judged.ended)
+
+    async def _reserve(
+        self, tx: Tx, leaves: list[tuple[Claimed, Rendered]], now: int
+    ) -> list[Ready]:
+        if not leaves:
+            return []
+        costs = [
+            round(self.units(rendered) * 1_000_000 / self._traits.rate) for _, rendered in leaves
+        ]
+        at = await pace.reserve(tx, self._name, now * 1_000, sum(costs))
+        ready = []
+        for (row, rendered), cost in zip(leaves, costs, strict=True):
+            ready.append(Ready(row, rendered, at))
+            at += cost
+        return ready
+
+
+def _held(row: Claimed, reason: str, until_at: int) -> dict[str, object]:
+    return {"id": row.id, "attempt": row.attempt, "reason": reason, "until_at": until_at}
+
+
+def _ended(row: Claimed, status: str, reason: str, now: int) -> dict[str, object]:
+    return {"id": row.id, "attempt": row.attempt, "status": status, "reason": reason, "now": now}

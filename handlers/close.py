@@ -1,0 +1,86 @@
+"""Closing a round: one transaction that counts, and forgets who said what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from handlers.dialog import audience as expressions
+from handlers.dialog import forms, results
+from handlers.dialog.perform import Telling, tell
+from storage import answers, audit, batches, dialogs, inbound, outbox, rounds
+from storage import forms as stored_forms
+from storage.audience import All
+from storage.database import GATE
+from storage.errors import Conflict
+
+if TYPE_CHECKING:
+    from handlers.dialog.results import Counts
+    from handlers.dialog.turn import Alliance
+    from storage.database import Tx
+    from storage.rounds import Round
+
+
+async def close(tx: Tx, alliance: Alliance, round_: Round, by: int | None, now: int) -> None:
+    """Close a round for good and send each respondent the result once.
+
+    Raises Conflict when it is closed already.
+    """
+    await tx.lock("round", round_.id)
+    form = forms.load((await stored_forms.by_id(tx, round_.form_id)).body)
+    found = await _count(tx, alliance, round_.id, form)
+    if not await rounds.close(tx, round_.id, results.dump(found), now):
+        raise Conflict(f"{round_.code} is closed already")
+    await answers.keep_who(tx, round_.id)
+    await dialogs.end_round(tx, round_.id)
+    if form.privacy == "anonymous":
+        await answers.forget(tx, round_.id)
+        await inbound.blank_round(tx, round_.id)
+        await outbox.blank_round(tx, round_.id)
+    await audit.add(tx, "close", "round", round_.id, now, by=by, count=found[0].answers)
+    await tx.notify(GATE)
+    await _send_result(tx, alliance, round_, form, found[0], now)
+
+
+async def _count(
+    tx: Tx, alliance: Alliance, round_id: int, form: forms.Form
+) -> list[results.Result]:
+    totals = await answers.counts(tx, round_id)
+    sectors = await answers.by_sector(tx, round_id)
+    found = []
+    for position, _ in enumerate(form.questions):
+        groups: dict[str, Counts] = {
+            sector or "not said": by_question[position]
+            for sector, by_question in sectors.items()
+            if position in by_question
+        }
+        found.append(
+            results.result(
+                form, position, totals.get(position, {}), groups, alliance.smallest_group
+            )
+        )
+    return found
+
+
+async def _send_result(
+    tx: Tx, alliance: Alliance, round_: Round, form: forms.Form, found: results.Result, now: int
+) -> None:
+    if not found.answers:
+        return
+    asked = await batches.of_round(tx, round_.id)
+    texts = {
+        language: results.say(
+            form, round_.code, found, language, closed=True, smallest=alliance.smallest_group
+        )
+        for language in alliance.languages
+    }
+    telling = Telling(
+        kind="result",
+        audience=expressions.parse(round_.audience) if round_.audience else All(),
+        texts=texts,
+        due_at=now,
+        expires_at=now + alliance.manners.ttl_ms,
+        round_id=round_.id,
+        platform_id=asked.platform_id if asked else None,
+        solicited=True,
+    )
+    await tell(tx, telling, None, now)

@@ -1,0 +1,253 @@
+"""Taking an answer to the open question: reading it, keeping it, echoing it, going on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from handlers.dialog import asking, forms
+from handlers.dialog.asking import Asked, Flow, Stay
+from handlers.dialog.forms import SKIPPED, Skipped
+from handlers.dialog.messages import CODE, OPTION, QUESTION, WHEN, msg
+from handlers.dialog.text import read_digits
+from storage import addresses, answers, dialogs, outbox, tickets
+from storage.instant import DAY
+
+if TYPE_CHECKING:
+    from handlers.dialog.forms import Option, Question
+    from handlers.dialog.turn import Turn
+
+MOST_TRIES = 3
+
+ECHO_DIGIT = msg(
+    "Thank you. {question} We have: {answer}. To change, send another number before {when}.",
+    question=QUESTION, answer=f"4 {OPTION}", when=WHEN,
+)  # fmt: skip
+ECHO = msg(
+    "Thank you. {question} We have: {answer}. To change, send CHANGE {code} before {when}.",
+    question=QUESTION, answer=f"4 {OPTION}", code=CODE, when=WHEN,
+)  # fmt: skip
+ECHO_SKIP = msg(
+    "You skipped: {question} To answer, send CHANGE {code}.", question=QUESTION, code=CODE
+)
+TOO_LATE = msg("That question is closed, so this answer is not counted. POLLS shows what is open.")
+
+# Longest part of an answer in words that an echo repeats.
+ECHOED = 40
+
+
+async def take(turn: Turn) -> bool:
+    """Deal with a message as an answer; False when no question of theirs can be meant."""
+    sender = turn.sender
+    if not sender.form:
+        return await _on_its_way(turn)
+    asked = Asked(sender.round_id, forms.load(sender.form), sender.closes_at, sender.lead)
+    if _over(turn):
+        if sender.dialog != "open" or read_digits(turn.text) is None:
+            return False
+        turn.say(TOO_LATE)
+        return True
+    match sender.dialog:
+        case "open":
+            await _answer(turn, asked, sender.question, turn.text)
+            return True
+        case "asked":
+            return await _not_seen_yet(turn, asked)
+        case _:
+            return await _afterwards(turn, asked)
+
+
+def _over(turn: Turn) -> bool:
+    return 0 < turn.sender.closes_at <= turn.now
+
+
+async def press(turn: Turn, position: int, typed: str) -> None:
+    """Deal with a pressed button, which carries its round: the sender stands in that round."""
+    sender = turn.sender
+    if not sender.form or _over(turn):
+        turn.say(TOO_LATE)
+        return
+    asked = Asked(sender.round_id, forms.load(sender.form), sender.closes_at, sender.lead)
+    if position < len(asked.form.questions):
+        await _answer(turn, asked, position, typed)
+
+
+async def skip(turn: Turn) -> bool:
+    """Skip the open question; False when there is none, or it can't be skipped."""
+    sender = turn.sender
+    if not sender.form or sender.dialog != "open" or _over(turn):
+        return False
+    asked = Asked(sender.round_id, forms.load(sender.form), sender.closes_at, sender.lead)
+    question = asked.form.questions[sender.question]
+    if not question.skippable:
+        return False
+    await _keep(turn, asked, sender.question, question, SKIPPED, ())
+    return True
+
+
+async def _on_its_way(turn: Turn) -> bool:
+    """Open a question whose message has left but is not settled yet, and take its answer."""
+    sender = turn.sender
+    if not sender.member_id or read_digits(turn.text) is None:
+        return False
+    for round_id, question, status in await outbox.unseen(turn.tx, sender.member_id):
+        if status in ("sending", "unknown"):
+            await dialogs.put(
+                turn.tx, sender.member_id, round_id, address_id=sender.address_id,
+                question=question, state="open", tries=0, opened_at=turn.now,
+            )  # fmt: skip
+            found = await addresses.sender(turn.tx, sender.channel, sender.value, round_id)
+            if found is not None and found.form:
+                turn.sender = found
+                return await take(turn)
+    return False
+
+
+async def _not_seen_yet(turn: Turn, asked: Asked) -> bool:
+    """Take the answer to a question that has left; one still queued can't be meant."""
+    sender = turn.sender
+    waiting = {(row[0], row[1]): row[2] for row in await outbox.unseen(turn.tx, sender.member_id)}
+    if waiting.get((sender.round_id, sender.question)) in ("queued", "held"):
+        # A digit sent twice in haste: the question it seems to answer is still to come.
+        return read_digits(turn.text) is not None
+    await _answer(turn, asked, sender.question, turn.text)
+    return True
+
+
+async def _afterwards(turn: Turn, asked: Asked) -> bool:
+    """Let a digit change the answer just echoed, or mend one that rested."""
+    sender = turn.sender
+    since = sender.answered_at or sender.opened_at
+    question = asked.form.questions[sender.question]
+    if question.sets or turn.now - since > DAY or read_digits(turn.text) is None:
+        return False
+    options = await asking.options_of(turn, question)
+    if forms.kind(question.kind).read(question, options, turn.text) is None:
+        return False
+    await _answer(turn, asked, sender.question, turn.text)
+    return True
+
+
+async def _answer(turn: Turn, asked: Asked, position: int, typed: str) -> None:
+    question = asked.form.questions[position]
+    options = await asking.options_of(turn, question)
+    value = forms.kind(question.kind).read(question, options, typed)
+    if value is None:
+        await _unread(turn, asked, position, question, options)
+    else:
+        await _keep(turn, asked, position, question, value, options)
+
+
+async def _unread(
+    turn: Turn, asked: Asked, position: int, question: Question, options: tuple[Option, ...]
+) -> None:
+    """Say how to answer, twice; then let the question rest and the coordinator see it."""
+    sender = turn.sender
+    tries = sender.tries + 1
+    rests = tries >= MOST_TRIES
+    await dialogs.put(
+        turn.tx, sender.member_id, sender.round_id, address_id=sender.address_id,
+        question=position, state="rested" if rests else "open", tries=tries,
+        opened_at=sender.opened_at, answered_at=sender.answered_at, scratch=sender.scratch,
+    )  # fmt: skip
+    if not rests:
+        turn.reply(forms.kind(question.kind).retry(question, options, turn.language))
+        return
+    # The text is left out: it may say what the person would have answered.
+    await tickets.add(
+        turn.tx, member_id=sender.member_id, address_id=sender.address_id, kind="unread",
+        text=sender.round_code, now=turn.now,
+    )  # fmt: skip
+    await _free(turn)
+
+
+async def _keep(
+    turn: Turn,
+    asked: Asked,
+    position: int,
+    question: Question,
+    value: str | Skipped,
+    options: tuple[Option, ...],
+) -> None:
+    """Keep an answer and go on: the next question, or the echo."""
+    if question.sets:
+        await _set(turn, asked, position, question, value, options)
+        return
+    sender = turn.sender
+    if isinstance(value, Skipped):
+        await answers.withdraw_one(turn.tx, asked.round_id, sender.member_id, position)
+    else:
+        await answers.put(turn.tx, asked.round_id, sender.member_id, position, value, turn.now)
+    following = forms.next_question(asked.form, position)
+    if following is not None and position >= sender.question and sender.dialog != "done":
+        await asking.ask_from(turn, asked, following)
+        return
+    last = following is None
+    await dialogs.put(
+        turn.tx, sender.member_id, asked.round_id, address_id=sender.address_id,
+        question=position if last else sender.question,
+        state="done" if last or sender.dialog != "open" else "open",
+        tries=0, opened_at=sender.opened_at or turn.now, answered_at=turn.now,
+    )  # fmt: skip
+    _echo(turn, asked, question, value, options)
+    await _free(turn)
+
+
+async def _set(
+    turn: Turn,
+    asked: Asked,
+    position: int,
+    question: Question,
+    value: str | Skipped,
+    options: tuple[Option, ...],
+) -> None:
+    """Let an answer set something of the person, and go on."""
+    flow: Flow | Stay = Flow.GO_ON
+    if not isinstance(value, Skipped):
+        flow = await asking.put(turn, question, value)
+    if isinstance(flow, Stay):
+        turn.sender = replace(turn.sender, scratch=flow.scratch)
+        await asking.ask_one(turn, asked, position, await asking.options_of(turn, question), flow)
+        return
+    if flow is Flow.END:
+        return
+    turn.sender = replace(turn.sender, scratch="")
+    following = forms.next_question(asked.form, position)
+    if following is not None and await asking.ask_from(turn, asked, following):
+        return
+    await dialogs.put(
+        turn.tx, turn.sender.member_id, asked.round_id, address_id=turn.sender.address_id,
+        question=position, state="done", tries=0, opened_at=turn.sender.opened_at or turn.now,
+        answered_at=turn.now,
+    )  # fmt: skip
+    await asking.finish(turn, asked.form)
+    await _free(turn)
+
+
+def _echo(
+    turn: Turn,
+    asked: Asked,
+    question: Question,
+    value: str | Skipped,
+    options: tuple[Option, ...],
+) -> None:
+    """Say what was kept. The echo belongs to the round, so that its close blanks it."""
+    language, sender = turn.language, turn.sender
+    asks = forms.said(question.text, language)
+    if isinstance(value, Skipped):
+        text = ECHO_SKIP.say(language, question=asks, code=sender.round_code)
+    else:
+        kind = forms.kind(question.kind)
+        answer = kind.shown(question, options, value, language)[:ECHOED]
+        when = asking.by_when(turn.alliance, asked.closes_at, turn.now)
+        message = ECHO if question.kind == "text" else ECHO_DIGIT
+        text = message.say(
+            language, question=asks, answer=answer, when=when, code=sender.round_code
+        )
+    turn.reply(text, (), asked.round_id)
+
+
+async def _free(turn: Turn) -> None:
+    """Let the question that waited for this person's phone leave."""
+    if turn.sender.waits:
+        await outbox.release_turn(turn.tx, turn.sender.member_id)

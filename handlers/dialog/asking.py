@@ -1,0 +1,184 @@
+"""Asking one person: opening a question of a round on the phone they write from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from handlers.dialog import forms
+from handlers.dialog.when import say_when
+from storage import dialogs
+from storage import forms as stored_forms
+from storage import rounds as stored_rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from handlers.dialog.forms import Form, Option, Question
+    from handlers.dialog.turn import Alliance, Turn
+    from storage.database import Tx
+    from storage.rounds import Round
+
+
+class Flow(Enum):
+    """What follows an answer that set something of the person."""
+
+    GO_ON = "the next question"
+    END = "nothing: the form ends here"
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The same question again, with another text if any; `scratch` is kept until its answer."""
+
+    text: str = ""
+    scratch: str = ""
+
+
+Source = "Callable[[Turn], Awaitable[tuple[Option, ...]]]"
+Setter = "Callable[[Turn, str], Awaitable[Flow | Stay]]"
+
+# What need not be asked again on the way through a form, by what the question sets.
+_KNOWN = {"platform": "platform_id", "type": "type"}
+
+_SOURCES: dict[str, Callable[[Turn], Awaitable[tuple[Option, ...]]]] = {}
+_SETTERS: dict[str, Callable[[Turn, str], Awaitable[Flow | Stay]]] = {}
+_FINISHERS: dict[str, Callable[[Turn], Awaitable[None]]] = {}
+
+
+def source(name: str) -> Callable[..., Callable[[Turn], Awaitable[tuple[Option, ...]]]]:
+    """Let a question's options come from a function; none or one and it isn't asked."""
+
+    def keep(
+        run: Callable[[Turn], Awaitable[tuple[Option, ...]]],
+    ) -> Callable[[Turn], Awaitable[tuple[Option, ...]]]:
+        _SOURCES[name] = run
+        return run
+
+    return keep
+
+
+def setter(name: str) -> Callable[..., Callable[[Turn, str], Awaitable[Flow | Stay]]]:
+    """Let a function take what an answer sets of the person."""
+
+    def keep(
+        run: Callable[[Turn, str], Awaitable[Flow | Stay]],
+    ) -> Callable[[Turn, str], Awaitable[Flow | Stay]]:
+        _SETTERS[name] = run
+        return run
+
+    return keep
+
+
+def finisher(form: str) -> Callable[..., Callable[[Turn], Awaitable[None]]]:
+    """Let a function say the last word once a form is through."""
+
+    def keep(run: Callable[[Turn], Awaitable[None]]) -> Callable[[Turn], Awaitable[None]]:
+        _FINISHERS[form] = run
+        return run
+
+    return keep
+
+
+async def options_of(turn: Turn, question: Question) -> tuple[Option, ...]:
+    """Return the options of a question, as they are for this person."""
+    return await _SOURCES[question.source](turn) if question.source else question.options
+
+
+async def put(turn: Turn, question: Question, value: str) -> Flow | Stay:
+    """Let an answer set what its question sets of the person."""
+    return await _SETTERS[question.sets](turn, value)
+
+
+async def finish(turn: Turn, form: Form) -> None:
+    """Say the last word of a form that sets things of the person."""
+    await _FINISHERS[form.name](turn)
+
+
+async def standing_round(tx: Tx, code: str, form: Form, now: int) -> Round:
+    """Return the round that never closes under a code, asking this version of its form."""
+    body = form.model_dump_json()
+    latest = await stored_forms.latest(tx, form.name)
+    if latest is None or latest.body != body:
+        latest = await stored_forms.add(tx, form.name, form.privacy, body, now)
+    found = await stored_rounds.find(tx, code)
+    if found is None:
+        return await stored_rounds.add(
+            tx, code=code, form_id=latest.id, platform_id=None, audience="", closes_at=0,
+            by=None, now=now,
+        )  # fmt: skip
+    if found.form_id != latest.id:
+        await stored_rounds.put_form(tx, found.id, latest.id)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked, where: a round's form, when it closes, and who leads it."""
+
+    round_id: int
+    form: Form
+    closes_at: int
+    lead: str
+
+
+def values(alliance: Alliance) -> dict[str, str]:
+    """Return what fills the fields of a question about the person."""
+    return {
+        "alliance": alliance.name,
+        "age": str(alliance.adult_age),
+        "per_week": str(alliance.manners.per_week),
+    }
+
+
+def by_when(alliance: Alliance, closes_at: int, now: int) -> str:
+    """Return until when a round takes answers, in words; "" where it never closes."""
+    return say_when(closes_at, now, alliance.zone) if closes_at else ""
+
+
+async def ask_from(turn: Turn, asked: Asked, position: int) -> bool:
+    """Ask the first question at or after a position that is one for this person.
+
+    What is known is passed over, and the only option there is is taken as chosen.
+    Returns False when the form is through.
+    """
+    following: int | None = position
+    while following is not None:
+        question = asked.form.questions[following]
+        if not getattr(turn.sender, _KNOWN.get(question.sets, ""), None):
+            options = await options_of(turn, question)
+            if not question.source or len(options) > 1:
+                await ask_one(turn, asked, following, options)
+                return True
+            if options:
+                await put(turn, question, options[0].value)
+        following = forms.next_question(asked.form, following)
+    return False
+
+
+async def ask_one(
+    turn: Turn, asked: Asked, position: int, options: tuple[Option, ...], stay: Stay | None = None
+) -> None:
+    """Ask one question: its message opens it once it has been sent."""
+    form = asked.form
+    question = form.questions[position]
+    text = stay.text if stay and stay.text else forms.ask(
+        form, position, options, turn.language,
+        by_when=by_when(turn.alliance, asked.closes_at, turn.now), lead=asked.lead,
+        values=values(turn.alliance) if question.sets else None,
+    )  # fmt: skip
+    buttons = forms.buttons(form, position, options, turn.language, asked.round_id)
+    await dialogs.put(
+        turn.tx, turn.sender.member_id, asked.round_id, address_id=turn.sender.address_id,
+        question=position, state="asked", tries=0, opened_at=turn.now,
+        scratch=stay.scratch if stay else "",
+    )  # fmt: skip
+    turn.reply(text, buttons, asked.round_id, position)
+
+
+async def ask_round(turn: Turn, round_: Round, lead: str, position: int = 0) -> bool:
+    """Ask a person a round's question again, or for the first time; see `ask_from`."""
+    stored = await stored_forms.by_id(turn.tx, round_.form_id)
+    asked = Asked(round_.id, forms.load(stored.body), round_.closes_at, lead)
+    return await ask_from(turn, asked, position)

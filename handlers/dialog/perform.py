@@ -1,0 +1,79 @@
+"""Tell or ask an audience: the one way anything reaches many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from handlers.dialog import audience as expressions
+from storage import audience as trees
+from storage import audit, batches, organisations, platforms
+from storage.audience import All, Audience
+from storage.database import OUTBOX
+from storage.errors import BadAudience
+
+if TYPE_CHECKING:
+    from handlers.dialog.turn import Alliance
+    from storage.batches import Kind
+    from storage.database import Tx
+
+# A chunk of a fan-out takes a few milliseconds, so that replies pass between them.
+CHUNK = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One message to an audience: text by language, and when. Instants in ms."""
+
+    kind: Kind
+    audience: Audience
+    texts: dict[str, str]
+    due_at: int
+    expires_at: int
+    round_id: int | None = None
+    platform_id: int | None = None
+    solicited: bool = False
+
+
+async def read_audience(tx: Tx, text: str, alliance: Alliance) -> Audience:
+    """Read an expression whose names all exist. Raises BadAudience."""
+    tree = expressions.parse(text)
+    known = {
+        "type": {entry.code for entry in alliance.types},
+        "sector": {"public", "private", "civil"},
+        "lang": set(alliance.languages),
+    }
+    for field, value in trees.names(tree):
+        if field == "platform" and await platforms.find(tx, value) is None:
+            raise BadAudience(f"there is no platform {value!r}")
+        if field == "org" and await organisations.by_key(tx, value) is None:
+            raise BadAudience(f"there is no organisation {value!r}")
+        if field in known and value not in known[field]:
+            raise BadAudience(
+                f"there is no {field} {value!r}; there are {', '.join(sorted(known[field]))}"
+            )
+    return tree
+
+
+async def tell(tx: Tx, telling: Telling, by: int | None, now: int) -> int:
+    """Add a batch that is queued, chunk by chunk, once it is due; return its number."""
+    number = await batches.add(
+        tx, kind=telling.kind, round_id=telling.round_id, platform_id=telling.platform_id,
+        audience=expressions.show(telling.audience), texts=telling.texts,
+        solicited=telling.solicited, due_at=telling.due_at, expires_at=telling.expires_at, by=by,
+        now=now,
+    )  # fmt: skip
+    await audit.add(tx, telling.kind, "batch", number, now, by=by)
+    await tx.notify(OUTBOX)
+    return number
+
+
+async def queue_next(tx: Tx, now: int) -> int | None:
+    """Queue one chunk of the batch that is due; None when there is none."""
+    batch = await batches.due(tx, now)
+    if batch is None:
+        return None
+    tree = expressions.parse(batch.audience) if batch.audience else All()
+    count = await batches.queue_chunk(tx, batch, tree, now, CHUNK)
+    await tx.notify(OUTBOX)
+    return count

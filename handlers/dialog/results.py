@@ -1,0 +1,136 @@
+"""Results of a round: totals, and figures by group as far as nobody can be recognised. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from handlers.dialog import forms
+from handlers.dialog.messages import CODE, NUMBER, OPTION, QUESTION, msg
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from handlers.dialog.forms import Form
+
+Counts = dict[str, int]
+
+RESULT = msg(
+    "Result {code}: {question} {counts}. {answers} answered. Thank you.",
+    code=CODE, question=QUESTION, counts=", ".join([f"{OPTION} {NUMBER}"] * 4), answers=NUMBER,
+)  # fmt: skip
+RESULT_SO_FAR = msg(
+    "So far {code}: {question} {counts}. {answers} answered.",
+    code=CODE, question=QUESTION, counts=", ".join([f"{OPTION} {NUMBER}"] * 4), answers=NUMBER,
+)  # fmt: skip
+RESULT_HIDDEN = msg(
+    "{code}: {question} Fewer than {least} answered, so that no figures are shown.",
+    code=CODE, question=QUESTION, least="10",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How many of one sector gave each value; None where it must not be shown."""
+
+    name: str
+    counts: Counts | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is shown of one question. `counts` is None while it must be hidden."""
+
+    answers: int
+    counts: Counts | None
+    groups: tuple[Group, ...] = ()
+
+
+def shows(counts: Counts, smallest: int) -> bool:
+    """Tell whether a group may be shown: enough answered, and not all alike."""
+    return sum(counts.values()) >= smallest and sum(1 for n in counts.values() if n) > 1
+
+
+def suppress(groups: Mapping[str, Counts], smallest: int) -> tuple[Group, ...]:
+    """Hide the groups that say too much, and others until their sum says no more either.
+
+    Totals are shown beside, so what is hidden can be added up by subtraction: taken
+    together it must be a group that could be shown itself.
+    """
+    hidden = {name for name, counts in groups.items() if counts and not shows(counts, smallest)}
+    order = sorted(groups, key=lambda name: (sum(groups[name].values()), name))
+    for name in order:
+        if not hidden or _together_shows(groups, hidden, smallest):
+            break
+        hidden.add(name)
+    return tuple(
+        Group(name, None if name in hidden else dict(groups[name])) for name in sorted(groups)
+    )
+
+
+def _together_shows(groups: Mapping[str, Counts], hidden: set[str], smallest: int) -> bool:
+    if len(hidden) < 2:
+        return False
+    together: Counts = {}
+    for name in hidden:
+        for value, count in groups[name].items():
+            together[value] = together.get(value, 0) + count
+    return shows(together, smallest)
+
+
+def result(
+    form: Form,
+    question: int,
+    counts: Counts,
+    groups: Mapping[str, Counts] | None,
+    smallest: int,
+) -> Result:
+    """Return what may be shown of one question; by group only once the round is closed."""
+    answers = sum(counts.values())
+    if form.privacy == "anonymous" and answers < smallest:
+        return Result(answers, None)
+    known = {
+        option.value: counts.get(option.value, 0) for option in form.questions[question].options
+    }
+    whole = known | {value: n for value, n in counts.items() if value not in known}
+    return Result(answers, whole, suppress(groups, smallest) if groups else ())
+
+
+def dump(results: Sequence[Result]) -> str:
+    """Return results as they are kept with a closed round."""
+    return json.dumps(
+        [
+            {
+                "answers": r.answers,
+                "counts": r.counts,
+                "groups": {group.name: group.counts for group in r.groups},
+            }
+            for r in results
+        ],
+        ensure_ascii=False,
+    )
+
+
+def load(text: str) -> list[Result]:
+    """Return the results kept with a closed round."""
+    return [
+        Result(
+            entry["answers"],
+            entry["counts"],
+            tuple(Group(name, counts) for name, counts in entry["groups"].items()),
+        )
+        for entry in json.loads(text)
+    ]
+
+
+def say(form: Form, code: str, found: Result, language: str, *, closed: bool, smallest: int) -> str:
+    """Return the result of a round's first question as a text message."""
+    question = form.questions[0]
+    asked = forms.said(question.text, language)
+    if found.counts is None:
+        return RESULT_HIDDEN.say(language, code=code, question=asked, least=smallest)
+    texts = {option.value: forms.said(option.text, language) for option in question.options}
+    listed = ", ".join(f"{texts.get(value, value)} {n}" for value, n in found.counts.items())
+    message = RESULT if closed else RESULT_SO_FAR
+    return message.say(language, code=code, question=asked, counts=listed, answers=found.answers)

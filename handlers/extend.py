@@ -1,0 +1,41 @@
+"""EXTEND: letting a round close at another time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from handlers.dialog import asking, forms
+from storage import audit, batches, rounds
+from storage import forms as stored_forms
+from storage.errors import BadInput, Conflict
+
+if TYPE_CHECKING:
+    from handlers.dialog.turn import Alliance
+    from storage.database import Tx
+    from storage.rounds import Round
+
+
+async def extend(
+    tx: Tx, alliance: Alliance, round_: Round, closes_at: int, by: int | None, now: int
+) -> None:
+    """Let a round close at an instant (ms); what has not left tells the new time.
+
+    Raises BadInput for a time that is past, Conflict when the round is closed.
+    """
+    if closes_at <= now:
+        raise BadInput("a round can't close in the past; close it instead")
+    if not round_.closes_at or not await rounds.extend(tx, round_.id, closes_at):
+        raise Conflict(f"{round_.code} is closed already")
+    asked = await batches.of_round(tx, round_.id)
+    if asked is not None:
+        form = forms.load((await stored_forms.by_id(tx, round_.form_id)).body)
+        by_when = asking.by_when(alliance, closes_at, now)
+        texts = {
+            language: forms.ask(
+                form, 0, form.questions[0].options, language, by_when=by_when,
+                lead=alliance.name[:20],
+            )
+            for language in asked.texts
+        }  # fmt: skip
+        await batches.put_texts(tx, asked.id, texts)
+    await audit.add(tx, "extend", "round", round_.id, now, by=by)

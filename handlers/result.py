@@ -1,0 +1,54 @@
+"""RESULT: the figures of a round, as far as they may be shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from handlers.dialog import forms, results
+from handlers.dialog.messages import CODE, msg
+from handlers.dialog.turn import command
+from storage import answers, rounds
+from storage import forms as stored_forms
+
+if TYPE_CHECKING:
+    from handlers.dialog.results import Result
+    from handlers.dialog.turn import Alliance, Turn
+    from storage.database import Tx
+    from storage.rounds import Round
+
+NO_SUCH = msg("There is no poll {code}. POLLS shows what is open.", code=CODE)
+WHICH = msg("Send RESULT and the code of the poll, for example: RESULT P12")
+
+
+async def result(tx: Tx, alliance: Alliance, round_: Round) -> tuple[forms.Form, list[Result]]:
+    """Return a round's form and what may be shown of each question: by group once closed."""
+    form = forms.load((await stored_forms.by_id(tx, round_.form_id)).body)
+    if round_.result:
+        return form, results.load(round_.result)
+    counts = await answers.counts(tx, round_.id)
+    return form, [
+        results.result(form, position, counts.get(position, {}), None, alliance.smallest_group)
+        for position, _ in enumerate(form.questions)
+    ]
+
+
+@command("RESULT")
+async def result_of(turn: Turn, rest: str) -> None:
+    """Say the result of a poll, or how it stands."""
+    if not rest.strip():
+        turn.say(WHICH)
+        return
+    code = rest.split(maxsplit=1)[0].upper()[:12]
+    round_ = await rounds.find(turn.tx, code)
+    # A round that never closes asks about the person alone: it has no result.
+    if round_ is None or not round_.closes_at:
+        turn.say(NO_SUCH, code=code)
+        return
+    form, found = await result(turn.tx, turn.alliance, round_)
+    closed = round_.state == "closed"
+    turn.reply(
+        results.say(
+            form, round_.code, found[0], turn.language, closed=closed,
+            smallest=turn.alliance.smallest_group,
+        )
+    )  # fmt: skip

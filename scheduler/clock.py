@@ -1,0 +1,72 @@
+"""The clock: APScheduler ticks the jobs. What is due stands in the tables, not here."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from scheduler import jobs
+from storage.errors import Closed, StorageError
+from storage.instant import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import ModuleType
+
+    from handlers.dialog.turn import Alliance
+    from storage.database import Database
+
+log = structlog.get_logger()
+
+
+def found() -> list[ModuleType]:
+    """Return every job: the modules of `scheduler.jobs`."""
+    return [
+        importlib.import_module(f"scheduler.jobs.{module.name}")
+        for module in pkgutil.iter_modules(jobs.__path__)
+    ]
+
+
+class Clock:
+    """Runs each job at its pace, never twice at once."""
+
+    def __init__(
+        self, database: Database, alliance: Alliance, now: Callable[[], int] = clock
+    ) -> None:
+        self._database = database
+        self._alliance = alliance
+        self._now = now
+        self._scheduler = AsyncIOScheduler(
+            timezone="UTC",
+            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+        )
+
+    def start(self) -> None:
+        """Begin to tick."""
+        for job in found():
+            self._scheduler.add_job(
+                self.tick, IntervalTrigger(seconds=job.EVERY), args=[job.__name__, job.run]
+            )
+        self._scheduler.start()
+
+    async def tick(
+        self, name: str, run: Callable[[Database, Alliance, int], Awaitable[None]]
+    ) -> None:
+        """Run a job once; its failure is logged and it runs again at its next tick."""
+        try:
+            await run(self._database, self._alliance, self._now())
+        except Closed:
+            return
+        except StorageError as error:
+            log.warning("job_waits", job=name, error=type(error).__name__)
+        except Exception as error:  # the clock goes on, whatever one job may do
+            log.exception("job_failed", job=name, exc_info=error)
+
+    def stop(self) -> None:
+        """Tick no more."""
+        self._scheduler.shutdown(wait=False)

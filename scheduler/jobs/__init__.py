@@ -1,0 +1,1 @@
+"""What happens at a time, one file a job: `EVERY` seconds, `run(database, alliance, now)`."""

@@ -1,0 +1,213 @@
+"""Addresses: the ways to reach people, and everything a message from one needs at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from storage.database import sql
+
+if TYPE_CHECKING:
+    from storage.database import Row, Tx
+
+# "carrier": the person opted out at the carrier; only START from itself lifts it.
+State = Literal["ok", "dead", "blocked", "carrier", "group"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who wrote: an address, the person it belongs to, and the question they stand at.
+
+    Ids of what there is none of are 0, texts "", instants (ms) 0. `dialog` is what the
+    latest question that opened has become, `form` the body of its form, `lead` the platform
+    that asks, `scratch` what the question keeps between tries. `waits` says that another
+    question waits for its turn.
+    """
+
+    address_id: int
+    channel: str
+    value: str
+    address_state: State
+    address_stopped_at: int
+    hour_at: int
+    hour_replies: int
+    day_at: int
+    day_replies: int
+    ticket_at: int
+    member_id: int
+    member_state: str
+    alias: str
+    language: str
+    platform_id: int
+    platform: str
+    timezone: str
+    type: str
+    sector: str
+    stopped_at: int
+    round_id: int
+    round_code: str
+    form: str
+    closes_at: int
+    lead: str
+    dialog: str
+    question: int
+    tries: int
+    opened_at: int
+    answered_at: int
+    scratch: str
+    waits: bool
+
+
+_ADD = sql(
+    "INSERT INTO addresses (channel, value, created_at) VALUES (:channel, :value, :now)"
+    " ON CONFLICT (channel, value) DO UPDATE SET value = addresses.value RETURNING id"
+)
+_LINK = sql(
+    "INSERT INTO member_addresses (member_id, address_id, linked_at)"
+    " VALUES (:member_id, :address_id, :now) ON CONFLICT DO NOTHING"
+)
+# An open question comes before one already answered; of several the latest sent.
+_SENDER = sql(
+    "SELECT a.id, a.channel, a.value, a.state, a.stopped_at, a.hour_at, a.hour_replies,"
+    " a.day_at, a.day_replies, a.ticket_at,"
+    " COALESCE(m.id, 0), COALESCE(m.state, ''), COALESCE(m.alias, ''),"
+    " COALESCE(m.language, ''), COALESCE(m.platform_id, 0), COALESCE(p.name, ''),"
+    " COALESCE(p.timezone, ''), COALESCE(m.type, ''), COALESCE(m.sector, ''),"
+    " COALESCE(m.stopped_at, 0), COALESCE(d.round_id, 0), COALESCE(r.code, ''),"
+    " COALESCE(f.body, ''), COALESCE(r.closes_at, 0), COALESCE(l.name, ''),"
+    " COALESCE(d.state, ''),"
+    " COALESCE(d.question, 0), COALESCE(d.tries, 0), COALESCE(d.opened_at, 0),"
+    " COALESCE(d.answered_at, 0), COALESCE(d.scratch, ''),"
+    " EXISTS (SELECT 1 FROM outbox o WHERE o.member_id = m.id"
+    " AND o.status IN ('queued', 'held', 'sending', 'unknown')"
+    " AND o.status = 'held' AND o.reason = 'turn')"
+    " FROM addresses a"
+    " LEFT JOIN member_addresses ma ON ma.address_id = a.id"
+    " LEFT JOIN members m ON m.id = ma.member_id"
+    " LEFT JOIN platforms p ON p.id = m.platform_id"
+    " LEFT JOIN dialogs d ON d.member_id = m.id AND d.round_id = ("
+    "SELECT x.round_id FROM dialogs x JOIN rounds y ON y.id = x.round_id"
+    " WHERE x.member_id = m.id AND y.state = 'open'"
+    " AND (CAST(:round_id AS BIGINT) = 0 OR x.round_id = :round_id)"
+    " ORDER BY CASE x.state WHEN 'open' THEN 0 ELSE 1 END, x.opened_at DESC, x.round_id DESC"
+    " LIMIT 1)"
+    " LEFT JOIN rounds r ON r.id = d.round_id"
+    " LEFT JOIN forms f ON f.id = r.form_id"
+    " LEFT JOIN platforms l ON l.id = r.platform_id"
+    " WHERE a.channel = :channel AND a.value = :value ORDER BY ma.member_id LIMIT 1"
+)
+_HEARD = sql(
+    "UPDATE addresses SET worked_at = :now, hour_at = :hour_at, hour_replies = :hour_replies,"
+    " day_at = :day_at, day_replies = :day_replies,"
+    " state = CASE state WHEN 'dead' THEN 'ok' WHEN 'blocked' THEN 'ok' ELSE state END"
+    " WHERE id = :id"
+)
+_ACKED = sql("UPDATE addresses SET ticket_at = :now WHERE id = :id")
+_STOP = sql("UPDATE addresses SET stopped_at = :now WHERE id = :id AND stopped_at = 0")
+_START = sql(
+    "UPDATE addresses SET stopped_at = 0,"
+    " state = CASE state WHEN 'carrier' THEN 'ok' ELSE state END WHERE id = :id"
+)
+_PUT_STATE = sql("UPDATE addresses SET state = :state WHERE id = :id")
+_WORKED = sql(
+    "UPDATE addresses SET worked_at = :now, state = 'ok' WHERE id = :id AND state = 'dead'"
+)
+_BLANK = sql(
+    "UPDATE addresses SET value = '-' || CAST(id AS TEXT), state = 'dead', stopped_at = 0,"
+    " worked_at = 0 WHERE id = :id"
+)
+_VALUE = sql("SELECT channel, value FROM addresses WHERE id = :id")
+_OF_MEMBER = sql(
+    "SELECT a.id, a.channel, a.value, a.state FROM addresses a"
+    " JOIN member_addresses ma ON ma.address_id = a.id WHERE ma.member_id = :member_id"
+    " ORDER BY a.id"
+)
+_RENAME = sql("UPDATE addresses SET value = :new WHERE channel = :channel AND value = :old")
+_KNOWN = sql("SELECT id FROM addresses WHERE channel = :channel AND value = :value")
+
+
+def _sender(row: Row) -> Sender:
+    return Sender(*row)
+
+
+async def sender(tx: Tx, channel: str, value: str, round_id: int = 0) -> Sender | None:
+    """Return who an address is and where they stand, if the address is known.
+
+    With a `round_id` (from a button) the question of that round, else the latest.
+    """
+    row = await tx.row(_SENDER, channel=channel, value=value, round_id=round_id)
+    return _sender(row) if row else None
+
+
+async def add(tx: Tx, channel: str, value: str, now: int) -> int:
+    """Add an address, or find it, and return its id."""
+    row = await tx.row(_ADD, channel=channel, value=value, now=now)
+    return int(row[0])  # type: ignore[index]
+
+
+async def known(tx: Tx, channel: str, value: str) -> int | None:
+    """Return the id of an address, if it is known."""
+    row = await tx.row(_KNOWN, channel=channel, value=value)
+    return int(row[0]) if row else None
+
+
+async def link(tx: Tx, member_id: int, address_id: int, now: int) -> None:
+    """Let an address belong to a person."""
+    await tx.run(_LINK, member_id=member_id, address_id=address_id, now=now)
+
+
+async def heard(
+    tx: Tx,
+    address_id: int,
+    now: int,
+    hour_at: int,
+    hour_replies: int,
+    day_at: int,
+    day_replies: int,
+) -> None:
+    """Keep that an address wrote, so works, and how many automatic replies it has had."""
+    await tx.run(
+        _HEARD, id=address_id, now=now, hour_at=hour_at, hour_replies=hour_replies,
+        day_at=day_at, day_replies=day_replies,
+    )  # fmt: skip
+
+
+async def acked(tx: Tx, address_id: int, now: int) -> None:
+    """Keep when a free text of an address was last acknowledged."""
+    await tx.run(_ACKED, id=address_id, now=now)
+
+
+async def stop(tx: Tx, address_id: int, now: int) -> None:
+    """Keep that this address asked us to stop."""
+    await tx.run(_STOP, id=address_id, now=now)
+
+
+async def start(tx: Tx, address_id: int) -> None:
+    """Lift this address's STOP, the carrier's too, since it comes from itself."""
+    await tx.run(_START, id=address_id)
+
+
+async def put_state(tx: Tx, address_id: int, state: State) -> None:
+    """Say whether an address can be reached."""
+    await tx.run(_PUT_STATE, id=address_id, state=state)
+
+
+async def blank(tx: Tx, address_id: int) -> None:
+    """Leave only the number of an address's row, so that it is nobody's phone."""
+    await tx.run(_BLANK, id=address_id)
+
+
+async def value(tx: Tx, address_id: int) -> tuple[str, str] | None:
+    """Return the channel and value of an address."""
+    row = await tx.row(_VALUE, id=address_id)
+    return (row[0], row[1]) if row else None
+
+
+async def of_member(tx: Tx, member_id: int) -> list[Row]:
+    """Return (id, channel, value, state) of a person's addresses."""
+    return await tx.rows(_OF_MEMBER, member_id=member_id)
+
+
+async def rename(tx: Tx, channel: str, old: str, new: str) -> None:
+    """Follow a chat that was given another id."""
+    await tx.run(_RENAME, channel=channel, old=old, new=new)

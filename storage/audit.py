@@ -1,0 +1,38 @@
+"""The audit: who did what to how many. Append-only, so ids, codes and counts alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from storage.database import sql
+
+if TYPE_CHECKING:
+    from storage.database import Row, Tx
+
+_ADD = sql(
+    "INSERT INTO audit (at, act, by_member_id, subject, subject_id, count)"
+    " VALUES (:now, :act, :by, :subject, :subject_id, :count)"
+)
+_LATEST = sql(
+    "SELECT at, act, by_member_id, subject, subject_id, count FROM audit"
+    " ORDER BY id DESC LIMIT :most"
+)
+
+
+async def add(
+    tx: Tx,
+    act: str,
+    subject: str,
+    subject_id: int,
+    now: int,
+    *,
+    by: int | None = None,
+    count: int = 0,
+) -> None:
+    """Keep one act. `act` and `subject` are words of ours, never a person's."""
+    await tx.run(_ADD, now=now, act=act, by=by, subject=subject, subject_id=subject_id, count=count)
+
+
+async def latest(tx: Tx, most: int) -> list[Row]:
+    """Return (at, act, by_member_id, subject, subject_id, count), newest first."""
+    return await tx.rows(_LATEST, most=most)

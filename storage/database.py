@@ -1,0 +1,102 @@
+"""What storage offers to the floors above: units of work over one of two engines.
+
+A unit of work is an async function of a `Tx` with no effect outside it, so that it can
+be run again. SQL is written once, with `:name` parameters, and registered by `sql()`, so
+that a test can PREPARE every statement on a real PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from pathlib import Path
+
+T = TypeVar("T")
+
+# A row of a result: read by position or by column name (sqlite3.Row, asyncpg.Record).
+Row = Any
+Value = str | int | float | bytes | bool | None
+Unit = "Callable[[Tx], Awaitable[T]]"
+
+# What `Tx.notify` can tell once its unit is committed.
+OUTBOX = "outbox"  # something was queued: the sender wakes
+GATE = "gate"  # a stop, a halt or an erasure: what is claimed must be looked at again
+
+Engine = Literal["sqlite", "postgresql"]
+
+STATEMENTS: list[str] = []
+
+
+def sql(text: str, engine: Engine | None = None) -> str:
+    """Register a statement, of one engine or of both, and return it."""
+    if engine != "sqlite":
+        STATEMENTS.append(text)
+    return text
+
+
+def sql_among(text: str) -> dict[Engine, str]:
+    """Register a statement with `{ids}` where the ids of the JSON array `:ids` stand."""
+    return {
+        "sqlite": sql(text.replace("{ids}", "SELECT value FROM json_each(:ids)"), "sqlite"),
+        "postgresql": sql(
+            text.replace(
+                "{ids}",
+                "SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(:ids AS JSON))",
+            ),
+            "postgresql",
+        ),
+    }
+
+
+class Tx(Protocol):
+    """The inside of one unit of work."""
+
+    engine: Engine
+
+    async def rows(self, statement: str, **values: Value) -> list[Row]:
+        """Run a statement and return all its rows."""
+
+    async def row(self, statement: str, **values: Value) -> Row | None:
+        """Run a statement and return its first row, if any."""
+
+    async def run(self, statement: str, **values: Value) -> int:
+        """Run a statement without a result and return how many rows it changed."""
+
+    async def many(self, statement: str, values: Iterable[Mapping[str, Value]]) -> None:
+        """Run one statement for each set of values."""
+
+    async def lock(self, kind: str, key: int, *, shared: bool = False) -> None:
+        """Order this unit against others that lock the same thing, until it ends."""
+
+    async def notify(self, topic: str) -> None:
+        """Tell the listeners of a topic once this unit is committed."""
+
+
+class Database(Protocol):
+    """An open database. Any number of tasks may use it at once."""
+
+    async def write(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run a unit of work and return its result once it is durable.
+
+        Raises what the unit raised, with nothing of it kept; or Busy, DiskFull, Corrupt.
+        """
+
+    async def read(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run a unit that only reads, on one consistent snapshot."""
+
+    def listen(self, heard: Callable[[str], None]) -> None:
+        """Call `heard(topic)` after each commit that notified, also of other processes."""
+
+    async def free_bytes(self) -> int | None:
+        """Return the free space where the data lies, or None where it can't be told."""
+
+    async def sound(self) -> None:
+        """Check that the data can be read and written. Raises StorageError."""
+
+    async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
+        """Write a consistent copy; `progress(done, total)` in pages. Raises Conflict."""
+
+    async def close(self) -> None:
+        """Finish what is under way and let go."""

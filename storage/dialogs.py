@@ -1,0 +1,79 @@
+"""Dialogs: where each member stands in each round, so that a dialog outlives a restart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from storage.database import sql
+
+if TYPE_CHECKING:
+    from storage.database import Tx
+
+# "asked": its message is on its way; "open": it was sent; "rested": left quietly.
+State = Literal["asked", "open", "done", "rested"]
+
+_PUT = sql(
+    "INSERT INTO dialogs (member_id, round_id, address_id, question, state, tries, opened_at,"
+    " answered_at, scratch) VALUES (:member_id, :round_id, :address_id, :question, :state,"
+    " :tries, :opened_at, :answered_at, :scratch) ON CONFLICT (member_id, round_id) DO UPDATE SET"
+    " address_id = excluded.address_id, question = excluded.question, state = excluded.state,"
+    " tries = excluded.tries, opened_at = excluded.opened_at, answered_at = excluded.answered_at,"
+    " scratch = excluded.scratch"
+)
+# A question opens when its message is settled as sent, and only while its round is open.
+_OPEN = sql(
+    "INSERT INTO dialogs (member_id, round_id, address_id, question, state, opened_at)"
+    " SELECT o.member_id, o.round_id, o.address_id, o.question, 'open', CAST(:now AS BIGINT)"
+    " FROM outbox o JOIN rounds r ON r.id = o.round_id AND r.state = 'open'"
+    " WHERE o.id = :row AND o.question IS NOT NULL AND o.member_id IS NOT NULL"
+    " ON CONFLICT (member_id, round_id) DO UPDATE SET state = 'open',"
+    " address_id = excluded.address_id, opened_at = excluded.opened_at"
+    " WHERE dialogs.state = 'asked' AND dialogs.question = excluded.question"
+)
+_STATE = sql(
+    "SELECT state, question FROM dialogs WHERE member_id = :member_id AND round_id = :round_id"
+)
+_END_ROUND = sql("DELETE FROM dialogs WHERE round_id = :round_id")
+_END_MEMBER = sql("DELETE FROM dialogs WHERE member_id = :member_id")
+
+
+async def put(
+    tx: Tx,
+    member_id: int,
+    round_id: int,
+    *,
+    address_id: int,
+    question: int,
+    state: State,
+    tries: int,
+    opened_at: int,
+    answered_at: int = 0,
+    scratch: str = "",
+) -> None:
+    """Say where a member stands in a round. Instants in ms, 0 for not yet."""
+    await tx.run(
+        _PUT, member_id=member_id, round_id=round_id, address_id=address_id, question=question,
+        state=state, tries=tries, opened_at=opened_at, answered_at=answered_at,
+        scratch=scratch,
+    )  # fmt: skip
+
+
+async def opened(tx: Tx, rows: list[int], now: int) -> None:
+    """Open the questions that these outbox rows carry, if any."""
+    await tx.many(_OPEN, [{"row": row, "now": now} for row in rows])
+
+
+async def state(tx: Tx, member_id: int, round_id: int) -> tuple[State, int] | None:
+    """Return a member's state and question in a round, if they were asked."""
+    row = await tx.row(_STATE, member_id=member_id, round_id=round_id)
+    return (row[0], int(row[1])) if row else None
+
+
+async def end_round(tx: Tx, round_id: int) -> None:
+    """Forget where everyone stood in a round that closes."""
+    await tx.run(_END_ROUND, round_id=round_id)
+
+
+async def end_member(tx: Tx, member_id: int) -> None:
+    """Forget where one person stood in any round."""
+    await tx.run(_END_MEMBER, member_id=member_id)

@@ -1,0 +1,147 @@
+"""Members: the consenting people of an alliance, and those who are just signing up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from storage.database import sql
+
+if TYPE_CHECKING:
+    from storage.database import Row, Tx
+
+State = Literal["joining", "member", "erased"]
+
+# What a person may set of themselves; each names a column.
+Field = Literal["language", "platform_id", "type", "sector", "organisation_id", "name", "alias"]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person. Instants in ms; `stopped_at` is 0 unless they sent STOP."""
+
+    id: int
+    state: State
+    alias: str
+    name: str
+    platform_id: int | None
+    type: str
+    sector: str
+    organisation_id: int | None
+    language: str
+    joined_at: int
+    stopped_at: int
+
+
+_COLUMNS = (
+    "id, state, alias, name, platform_id, type, sector, organisation_id, language,"
+    " joined_at, stopped_at"
+)
+_ADD = sql(
+    "INSERT INTO members (state, language, created_at) VALUES ('joining', :language, :now)"
+    f" RETURNING {_COLUMNS}"
+)
+_ADD_WHOLE = sql(
+    "INSERT INTO members (state, alias, name, platform_id, type, sector, organisation_id,"
+    " language, created_at, joined_at) VALUES ('member', :alias, :name, :platform_id, :type,"
+    " :sector, :organisation_id, :language, :now, :now) RETURNING id"
+)
+_BY_ID = sql(f"SELECT {_COLUMNS} FROM members WHERE id = :id")
+_BY_ADDRESS = sql(
+    "SELECT m.id, m.state, m.alias, m.name, m.platform_id, m.type, m.sector, m.organisation_id,"
+    " m.language, m.joined_at, m.stopped_at FROM members m"
+    " JOIN member_addresses ma ON ma.member_id = m.id"
+    " WHERE ma.address_id = :address_id ORDER BY m.id LIMIT 1"
+)
+_JOIN = sql(
+    "UPDATE members SET state = 'member', joined_at = :now, introduced = TRUE WHERE id = :id"
+)
+_STOP = sql("UPDATE members SET stopped_at = :now WHERE id = :id AND stopped_at = 0")
+_START = sql("UPDATE members SET stopped_at = 0 WHERE id = :id")
+_INTRODUCED = sql("UPDATE members SET introduced = TRUE WHERE id = :id")
+_BLANK = sql(
+    "UPDATE members SET state = 'erased', alias = '', name = '', type = '', sector = '',"
+    " organisation_id = NULL, platform_id = NULL, language = '' WHERE id = :id"
+)
+_UNLINK = sql("DELETE FROM member_addresses WHERE member_id = :id")
+_LIST = sql(
+    "SELECT m.id, m.alias, p.code AS platform, m.type, m.language, m.state, m.stopped_at"
+    " FROM members m LEFT JOIN platforms p ON p.id = m.platform_id"
+    " WHERE m.id > :after AND m.state <> 'erased' ORDER BY m.id LIMIT :most"
+)
+_SETS = {
+    field: sql(f"UPDATE members SET {field} = :value WHERE id = :id")
+    for field in ("language", "platform_id", "type", "sector", "organisation_id", "name", "alias")
+}
+
+
+def _member(row: Row) -> Member:
+    return Member(*row)
+
+
+async def add(tx: Tx, language: str, now: int) -> Member:
+    """Add a person who has begun to sign up and agreed to nothing yet."""
+    return _member(await tx.row(_ADD, language=language, now=now))
+
+
+async def add_whole(
+    tx: Tx,
+    *,
+    alias: str,
+    name: str,
+    platform_id: int | None,
+    type_: str,
+    sector: str,
+    organisation_id: int | None,
+    language: str,
+    now: int,
+) -> int:
+    """Add a member whose consent was given elsewhere, and return the id."""
+    row = await tx.row(
+        _ADD_WHOLE, alias=alias, name=name, platform_id=platform_id, type=type_, sector=sector,
+        organisation_id=organisation_id, language=language, now=now,
+    )  # fmt: skip
+    return int(row[0])  # type: ignore[index]
+
+
+async def by_id(tx: Tx, member_id: int) -> Member | None:
+    """Return one person, if there."""
+    row = await tx.row(_BY_ID, id=member_id)
+    return _member(row) if row else None
+
+
+async def by_address(tx: Tx, address_id: int) -> Member | None:
+    """Return the person an address belongs to, if any."""
+    row = await tx.row(_BY_ADDRESS, address_id=address_id)
+    return _member(row) if row else None
+
+
+async def join(tx: Tx, member_id: int, now: int) -> None:
+    """Make a person a member, who has just been told who we are."""
+    await tx.run(_JOIN, id=member_id, now=now)
+
+
+async def put(tx: Tx, member_id: int, field: Field, value: str | int | None) -> None:
+    """Set one thing a person may say of themselves."""
+    await tx.run(_SETS[field], id=member_id, value=value)
+
+
+async def stop(tx: Tx, member_id: int, now: int) -> None:
+    """Keep that a person asked us to stop."""
+    await tx.run(_STOP, id=member_id, now=now)
+
+
+async def start(tx: Tx, member_id: int) -> None:
+    """Lift a person's STOP."""
+    await tx.run(_START, id=member_id)
+
+
+async def blank(tx: Tx, member_id: int) -> None:
+    """Leave only the number of a person's row, and part it from every address."""
+    await tx.run(_UNLINK, id=member_id)
+    await tx.run(_BLANK, id=member_id)
+
+
+async def listed(tx: Tx, after: int, most: int) -> list[Row]:
+    """Return a page of (id, alias, platform, type, language, state, stopped_at), by id."""
+    return await tx.rows(_LIST, after=after, most=most)

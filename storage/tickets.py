@@ -1,0 +1,72 @@
+"""Tickets: what a coordinator has to look at, from a person or from the program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from storage.database import sql
+
+if TYPE_CHECKING:
+    from storage.database import Row, Tx
+
+# "unread": answers that could not be read; "alert": from the program, `text` is a code.
+Kind = Literal["question", "media", "organisation", "unread", "alert"]
+
+_ADD = sql(
+    "INSERT INTO tickets (member_id, address_id, kind, text, media, created_at)"
+    " VALUES (:member_id, :address_id, :kind, :text, :media, :now) RETURNING id"
+)
+_OPEN = sql(
+    "SELECT id, member_id, kind, text, media, created_at FROM tickets WHERE state = 'open'"
+    " ORDER BY created_at LIMIT :most"
+)
+_ALERTED = sql(
+    "SELECT id FROM tickets WHERE state = 'open' AND kind = 'alert' AND text = :text"
+    " AND created_at > :since LIMIT 1"
+)
+_BLANK = sql(
+    "UPDATE tickets SET text = '', media = '', address_id = NULL WHERE member_id = :member_id"
+)
+_BLANK_ADDRESS = sql(
+    "UPDATE tickets SET text = '', media = '', address_id = NULL WHERE address_id = :address_id"
+)
+
+
+async def add(
+    tx: Tx,
+    *,
+    member_id: int | None,
+    address_id: int | None,
+    kind: Kind,
+    text: str,
+    now: int,
+    media: str = "",
+) -> int:
+    """Open a ticket and return its number."""
+    row = await tx.row(
+        _ADD, member_id=member_id, address_id=address_id, kind=kind, text=text, media=media, now=now
+    )
+    return int(row[0])  # type: ignore[index]
+
+
+async def alert(tx: Tx, code: str, now: int, every: int) -> bool:
+    """Tell the coordinator something, unless it was told within `every` ms; True if told."""
+    if await tx.row(_ALERTED, text=code, since=now - every):
+        return False
+    await add(tx, member_id=None, address_id=None, kind="alert", text=code, now=now)
+    return True
+
+
+async def open_now(tx: Tx, most: int) -> list[Row]:
+    """Return open tickets (id, member_id, kind, text, media, created_at), oldest first."""
+    return await tx.rows(_OPEN, most=most)
+
+
+async def blank(tx: Tx, member_id: int) -> None:
+    """Blank what a person wrote."""
+    await tx.run(_BLANK, member_id=member_id)
+
+
+async def blank_address(tx: Tx, address_id: int) -> None:
+    """Blank what an address wrote."""
+    await tx.run(_BLANK_ADDRESS, address_id=address_id)

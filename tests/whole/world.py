@@ -1,0 +1,194 @@
+"""A whole Switchboard on a real SQLite file with virtual phones, its clock set by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from bot.app import App
+from bot.channels.base import Inbound
+from bot.config import load
+from handlers import close, poll
+from storage import audience, platforms
+from storage.instant import clock
+from storage.opening import open_database, place
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from storage.database import Database, Tx
+    from storage.rounds import Round
+
+CONFIG = """
+[alliance]
+name = "Springfield Water"
+timezone = "UTC"
+languages = ["en"]
+country = "US"
+[storage]
+url = "sqlite:///test.db"
+[channels.phones]
+driver = "simulator"
+[manners]
+quiet = ""
+per_day = 0
+per_week = 0
+"""
+
+_keys = itertools.count(1)
+
+
+class Phone:
+    """A basic phone: what it sends and what it has been sent."""
+
+    def __init__(self, world: World, number: str) -> None:
+        self._world = world
+        self.number = number
+        self._seen = 0
+
+    async def say(self, text: str, **inbound: Any) -> list[str]:
+        """Send a message, wait until everything is settled, return what came since."""
+        key = inbound.pop("key", f"k{next(_keys)}")
+        event = Inbound("phones", key, self.number, text, **inbound)
+        await self._world.app.intake.accept([event])
+        return await self.hear()
+
+    async def hear(self) -> list[str]:
+        """Wait until everything is settled and return the texts that came since last time."""
+        return [message["text"] for message in await self.messages()]
+
+    async def messages(self) -> list[dict[str, Any]]:
+        """Return what came since last time, whole."""
+        await self._world.settled()
+        found = self._world.simulator.messages(self.number, self._seen)
+        if found:
+            self._seen = found[-1]["id"]
+        return found
+
+    async def join(self, *answers: str) -> None:
+        """Sign up: consent, then these answers, then skip the rest."""
+        await self.say("JOIN")
+        for answer in ("1", *answers):
+            await self.say(answer)
+        for _ in range(6):
+            if any("Welcome" in text for text in await self.say("0")):
+                return
+
+
+class World:
+    """The parts a test reaches into. `now` (ms) moves only by `pass_time`."""
+
+    def __init__(self, database: Database, settings: Any) -> None:
+        self.offset = 0
+        self.database = database
+        self.app = App(settings, database, self.now)
+        self.alliance = self.app.alliance
+        self.simulator: Any = self.app.channels.get("phones")
+
+    def now(self) -> int:
+        """Return the test's instant: the machine's, and what has been let pass."""
+        return clock() + self.offset
+
+    async def pass_time(self, milliseconds: int) -> None:
+        """Let time pass, and what is due happen."""
+        self.offset += milliseconds
+        await self.tick()
+
+    async def tick(self) -> None:
+        """Run every job of the clock once, and wait until all is settled."""
+        from scheduler.clock import found  # noqa: PLC0415
+
+        for job in found():
+            await job.run(self.database, self.alliance, self.now())
+        await self.settled()
+
+    def phone(self, last: int) -> Phone:
+        """Return the phone whose number ends so (0 to 199)."""
+        return Phone(self, f"+1202555{100 + last:04d}")
+
+    async def settled(self) -> None:
+        """Wait until nothing is left that could leave now."""
+        for drain in self.app.drains:
+            drain.wake("outbox")
+        for _ in range(2_000):
+            if not await self.scalar(
+                "SELECT COUNT(*) FROM outbox WHERE status = 'sending'"
+                " OR (status = 'queued' AND until_at <= :now)",
+                now=self.now(),
+            ):
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError("the outbox did not settle within 10 s")
+
+    async def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Return what a query finds."""
+        return [tuple(row) for row in await self.database.read(lambda tx: tx.rows(sql, **values))]
+
+    async def scalar(self, sql: str, **values: Any) -> Any:
+        """Return the one value a query finds."""
+        return (await self.rows(sql, **values))[0][0]
+
+    async def run(self, sql: str, **values: Any) -> None:
+        """Change something behind the program's back."""
+        await self.database.write(lambda tx: tx.run(sql, **values))
+
+    async def platform(self, code: str, name: str, parent: str = "") -> None:
+        """Add a platform."""
+
+        async def unit(tx: Tx) -> None:
+            above = await platforms.by_code(tx, parent) if parent else None
+            await platforms.add(tx, code, name, "", above, "", self.now())
+
+        await self.database.write(unit)
+
+    async def poll(
+        self,
+        question: str = "Which first?",
+        options: tuple[str, ...] = ("Taps", "Price", "Drains"),
+        *,
+        hours: float = 72,
+        named: bool = True,
+        to: audience.Audience | None = None,
+    ) -> Round:
+        """Ask everyone, and wait until the question has left."""
+        form = poll.form(self.alliance, question, options, named=named)
+
+        async def unit(tx: Tx) -> Round:
+            round_, _ = await poll.poll(
+                tx, self.alliance, to or audience.All(), form,
+                closes_at=self.now() + int(hours * 3_600_000), by=None, now=self.now(),
+            )  # fmt: skip
+            return round_
+
+        found = await self.database.write(unit)
+        await self.tick()
+        return found
+
+    async def close(self, round_: Round) -> None:
+        """Close a round by hand, and wait until its result has left."""
+        await self.database.write(
+            lambda tx: close.close(tx, self.alliance, round_, None, self.now())
+        )
+        await self.tick()
+
+
+@contextlib.asynccontextmanager
+async def world(folder: Path, config: str = CONFIG, *, clocked: bool = False) -> AsyncIterator[World]:
+    """Run a Switchboard in a folder; with `clocked` its own clock ticks too."""
+    path = folder / "config.toml"
+    path.write_text(config)
+    settings = load(path)
+    database = await open_database(place(settings.storage.url, folder))
+    found = World(database, settings)
+    if not clocked:
+        found.app.clock.start = lambda: None  # type: ignore[method-assign]
+        found.app.clock.stop = lambda: None  # type: ignore[method-assign]
+    await found.app.start()
+    try:
+        yield found
+    finally:
+        await found.app.stop()
+        await database.close()
