@@ -42,7 +42,7 @@ tools: .venv/.tools
 
 # An alliance with virtual phones at http://127.0.0.1:8080, without any account.
 demo: setup
-	@.venv/bin/switchboard demo
+	@.venv/bin/switchboard demo $(if $(LISTEN),--listen $(LISTEN))
 
 test: tools
 	@.venv/bin/pytest -q -n $(JOBS) --dist=loadfile --cov --cov-report=term

@@ -7,14 +7,14 @@ import contextlib
 import signal
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
 from prometheus_client import CollectorRegistry
 
 import bot.channels
-from bot import numbers, polling
+from bot import faults, numbers, polling
 from bot.alliance import alliance_of
 from bot.channels.base import Context
 from bot.intake import Intake
@@ -25,12 +25,11 @@ from bot.web.metrics import Metrics
 from scheduler.clock import Clock
 from storage import outbox
 from storage.errors import BadConfig, StorageError
-from storage.instant import clock
+from storage.instant import SECOND, clock
 from storage.opening import open_database, place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
-    from typing import Any
 
     from bot.channels.base import Channel
     from bot.config import Settings
@@ -69,6 +68,7 @@ class App:
         self, settings: Settings, database: Database, now: Callable[[], int] = clock
     ) -> None:
         self.settings = settings
+        self._now = now
         self.database = database
         self.alliance = alliance_of(settings)
         self.channels = channels_of(settings)
@@ -87,13 +87,15 @@ class App:
         self.clock = Clock(database, self.alliance, now)
         self._disk_is_free = True
         self._tasks: list[asyncio.Task[Any]] = []
-        simulators = [c for c in self.channels.values() if hasattr(c, "messages")]
+        self.simulator: Any = next(
+            (c for c in self.channels.values() if hasattr(c, "hang_up")), None
+        )
         self.web = doors.build(
             channels=self.channels,
             accept=self.intake.accept,
             ready=self.problems,
             metrics=self.metrics,
-            simulator=simulators[0] if simulators else None,  # type: ignore[arg-type]
+            simulator=self.simulator,
             numbers=lambda text: numbers.e164(text, self.alliance.country),
         )
 
@@ -145,23 +147,39 @@ class App:
     async def _watch(self) -> None:
         """Look at the disk and at what waits, now and then."""
         while True:
-            free = await self.database.free_bytes()
-            if free is not None:
-                self._disk_is_free = free >= LEAST_FREE
-                self.metrics.disk_free(free)
             try:
+                free = await self.database.free_bytes()
+                if free is not None:
+                    self._disk_is_free = free >= LEAST_FREE
+                    self.metrics.disk_free(free)
                 await self._measure()
-            except StorageError:
-                log.warning("measuring_waits")
+            except Exception as error:  # noqa: BLE001  the loop goes on, whatever was measured
+                log.warning("measuring_failed", trace=faults.where(error))
             await asyncio.sleep(WATCH)
 
     async def _measure(self) -> None:
         depths: dict[tuple[str, str], int] = {}
+        oldest = self._now()
         for name in self.channels:
             found = await self.database.read(lambda tx, n=name: outbox.depth(tx, n))  # type: ignore[misc]
             for kind, count in found.items():
                 depths[name, "reply" if kind == outbox.REPLY else "bulk"] = count
-        self.metrics.outbox(depths, 0.0)
+            queued_at = await self.database.read(lambda tx, n=name: outbox.oldest(tx, n))  # type: ignore[misc]
+            oldest = min(oldest, queued_at or oldest)
+        self.metrics.outbox(depths, (self._now() - oldest) / SECOND)
+
+
+def server_config(app: Any) -> uvicorn.Config:  # noqa: ANN401  an ASGI application
+    """Return how the web server runs."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        server_header=False,
+        date_header=False,
+    )
 
 
 def listening(settings: Settings) -> socket.socket:
@@ -181,6 +199,13 @@ def listening(settings: Settings) -> socket.socket:
     return bound
 
 
+def _leave(server: uvicorn.Server, app: App) -> None:
+    """Take no more requests, and let go of those that wait for news."""
+    server.should_exit = True
+    if app.simulator is not None:
+        app.simulator.hang_up()
+
+
 class _Server(uvicorn.Server):
     """uvicorn, without signal handlers of its own."""
 
@@ -195,14 +220,10 @@ async def serve(settings: Settings) -> None:
     bound = listening(settings)
     async with database_of(settings) as database:
         app = App(settings, database)
-        config = uvicorn.Config(
-            app.web, log_config=None, access_log=False, lifespan="off",
-            timeout_graceful_shutdown=5, server_header=False, date_header=False,
-        )  # fmt: skip
-        server = _Server(config)
+        server = _Server(server_config(app.web))
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, lambda: setattr(server, "should_exit", True))
+            loop.add_signal_handler(name, lambda: _leave(server, app))
         await app.start()
         log.info("serving", listen=settings.web.listen, channels=len(app.channels))
         try:

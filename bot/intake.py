@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -82,9 +83,9 @@ class Intake:
             case GroupCommand():
                 await self._group_command(event, now)
             case GroupMoved():
-                await self._database.write(
-                    lambda tx: addresses.rename(tx, event.channel, event.old, event.new)
-                )
+                old = self._hidden(event.channel, event.old)
+                new = self._hidden(event.channel, event.new)
+                await self._database.write(lambda tx: addresses.rename(tx, event.channel, old, new))
             case Unreadable():
                 await self._database.write(lambda tx: self._unreadable(tx, event, now))
 
@@ -107,16 +108,33 @@ class Intake:
 
     async def _turn(self, tx: Tx, event: Inbound, now: int) -> bool:
         """Deal with one message; False for one that was here before."""
-        round_id, sender, bar = await self._who(tx, event, now)
-        if sender is None:
-            return await self._keep(tx, event, None, 0, now)
-        if not await self._keep(tx, event, sender, round_id or sender.round_id, now):
+        key = self._key(event.channel, event.key)
+        if event.kind == "not_a_person":
+            return await self._keep_only(tx, event, key, now)
+        sender, bar = await self._who(tx, event, key, now)
+        if sender is None or sender.seen:
             return False
-        await self.run(tx, event, sender, bar, now)
+        carried = routing.pressed(event.choice)
+        await inbound.post(
+            tx,
+            channel=event.channel,
+            key=key,
+            address_id=sender.address_id,
+            member_id=sender.member_id or None,
+            round_id=carried[0] if carried else sender.round_id,
+            kind=event.kind,
+            text=clean(event.text),
+            choice=clean(event.choice),
+            media=event.media,
+            now=now,
+        )
+        await self.run(tx, event, sender, bar, now, key)
         return True
 
-    async def run(self, tx: Tx, event: Inbound, sender: Sender, bar: str, now: int) -> None:
-        """Route a message that is kept, and queue what is said in return."""
+    async def run(
+        self, tx: Tx, event: Inbound, sender: Sender, bar: str, now: int, key: str
+    ) -> None:
+        """Route a message that is kept under the hash of its key, and queue the replies."""
         traits = self._channels[event.channel].traits
         turn = Turn(
             tx=tx,
@@ -129,63 +147,59 @@ class Intake:
             media=event.media,
             opt_out=event.opt_out,
             barred=bar,
+            key=key,
             one_question=traits.one_question,
             code=f"{secrets.randbelow(10_000):04d}",
         )
         await routing.route(turn)
         await self._answer(tx, turn, event)
 
-    async def _who(self, tx: Tx, event: Inbound, now: int) -> tuple[int, Sender | None, str]:
-        """Find who wrote and the round their button carries; None where it is no person."""
-        if event.kind == "not_a_person":
-            return 0, None, ""
-        found = routing.pressed(event.choice) if event.choice else None
-        round_id = found[0] if found else 0
-        sender = await addresses.sender(tx, event.channel, event.sender, round_id)
-        if sender is not None:
-            await tx.lock("address", sender.address_id)
-            if sender.member_id:
-                return round_id, sender, ""
-        bar = await barred.reason(
-            tx, barred.keyed(self._alliance.hash_key, event.channel, event.sender)
-        )
+    async def _who(self, tx: Tx, event: Inbound, key: str, now: int) -> tuple[Sender | None, str]:
+        """Find who wrote, and why they are barred if they are; None for a message seen before."""
+        carried = routing.pressed(event.choice)
+        round_id = carried[0] if carried else 0
+        hashed = barred.keyed(self._alliance.hash_key, event.channel, event.sender)
+        await tx.lock("phone", int(hashed[:15], 16))
+        sender = await addresses.sender(tx, event.channel, event.sender, round_id, key)
+        if sender is not None and (sender.member_id or sender.seen):
+            return sender, ""
+        bar = await barred.reason(tx, hashed) or ""
+        if sender is None and bar:
+            found = await addresses.sender(tx, event.channel, addresses.hidden(hashed), 0, key)
+            sender = replace(found, value=event.sender) if found else None
         if sender is None:
+            # Of somebody who said no nothing comes back by a message that is delivered twice.
+            if await inbound.seen(tx, event.channel, key):
+                return None, ""
             await addresses.add(tx, event.channel, event.sender, now)
             sender = await addresses.sender(tx, event.channel, event.sender)
-        return round_id, sender, bar or ""
+        return sender, bar
 
-    async def _keep(
-        self, tx: Tx, event: Inbound, sender: Sender | None, round_id: int, now: int
-    ) -> bool:
+    async def _keep_only(self, tx: Tx, event: Inbound, key: str, now: int) -> bool:
+        """Keep what no person wrote; it is never answered."""
         added = await inbound.add(
-            tx,
-            channel=event.channel,
-            key=self._key(event.channel, event.key),
-            address_id=sender.address_id if sender else None,
-            member_id=(sender.member_id or None) if sender else None,
-            round_id=round_id if sender and sender.round_id == round_id and round_id else None,
-            kind=event.kind,
-            text=clean(event.text),
-            choice=clean(event.choice),
-            media=event.media,
-            now=now,
-        )
+            tx, channel=event.channel, key=key, address_id=None, member_id=None, round_id=None,
+            kind=event.kind, text=clean(event.text), choice="", media=event.media, now=now,
+        )  # fmt: skip
         return added is not None
 
     def _key(self, channel: str, key: str) -> str:
         return barred.keyed(self._alliance.hash_key, channel, key)
 
+    def _hidden(self, channel: str, chat: str) -> str:
+        return addresses.hidden(barred.keyed(self._alliance.hash_key, channel, chat))
+
     async def _failed(self, tx: Tx, event: Inbound, now: int, trace: str) -> None:
         """Keep a message whose handling raised, for `switchboard replay`, and apologise."""
-        round_id, sender, _ = await self._who(tx, event, now)
+        key = self._key(event.channel, event.key)
+        sender, _ = await self._who(tx, event, key, now)
         if sender is None:
             return
         added = await inbound.add(
-            tx, channel=event.channel, key=self._key(event.channel, event.key),
-            address_id=sender.address_id, member_id=sender.member_id or None,
-            round_id=round_id or sender.round_id or None, kind=event.kind,
-            text=clean(event.text), choice=clean(event.choice), media=event.media, now=now,
-            state="failed", error=trace,
+            tx, channel=event.channel, key=key, address_id=sender.address_id,
+            member_id=sender.member_id or None, round_id=sender.round_id or None,
+            kind=event.kind, text=clean(event.text), choice=clean(event.choice),
+            media=event.media, now=now, state="failed", error=trace,
         )  # fmt: skip
         if added is None:
             return
@@ -200,17 +214,14 @@ class Intake:
         """Queue the replies, as many as an address may have, and count them."""
         sender = turn.sender
         replies = self._allowed(turn, event)
-        if turn.forgotten:
-            for reply in replies:
-                await self._queue(tx, turn, event, reply)
-            return
         hour_at, hour, day_at, day = _counters(sender, turn.now)
         limits = self._alliance.manners
         left = min(limits.replies_per_hour - hour, limits.replies_per_day - day)
         if replies and left < len(replies):
             replies = replies[: max(left, 0)]
             if left >= 0:
-                replies.append(Reply(TOO_MANY.say(turn.language, alliance=self._alliance.name)))
+                notice = TOO_MANY.say(turn.language, alliance=self._alliance.name)
+                replies.append(Reply(notice, forgotten=turn.forgotten))
                 await tickets.alert(tx, "loop: an address writes without end", turn.now, HOUR)
         await addresses.heard(
             tx, sender.address_id, turn.now, hour_at, hour + len(replies), day_at,
@@ -253,19 +264,20 @@ class Intake:
             await addresses.put_state(tx, address_id, state)  # type: ignore[arg-type]
 
     async def _group_command(self, event: GroupCommand, now: int) -> None:
-        """Answer a group's first command with a link to write privately; store no more."""
+        """Answer a group's first command with a link to write privately; keep but a hash."""
         link = getattr(self._channels[event.channel], "link", None)
         text = WRITE_PRIVATELY.say(
             self._alliance.languages[0], link=await link("") if link else self._alliance.name
         )
 
         async def unit(tx: Tx) -> None:
-            if await addresses.known(tx, event.channel, event.chat) is not None:
+            hidden = self._hidden(event.channel, event.chat)
+            if await addresses.known(tx, event.channel, hidden) is not None:
                 return
-            address_id = await addresses.add(tx, event.channel, event.chat, now)
+            address_id = await addresses.add(tx, event.channel, hidden, now)
             await addresses.put_state(tx, address_id, "group")
             await outbox.reply(
-                tx, member_id=None, address_id=address_id, recipient="", channel=event.channel,
+                tx, member_id=None, address_id=None, recipient=event.chat, channel=event.channel,
                 text=text, choices="", language=self._alliance.languages[0], round_id=None,
                 question=None, now=now, expires_at=now + HOUR,
             )  # fmt: skip

@@ -28,13 +28,19 @@ def e164(text: str, country: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-@lru_cache(maxsize=10_000)
+# No country is told from another by more than this much of a number: "+44" and five digits.
+_TELLING = 8
+
+
 def is_in(number: str, countries: tuple[str, ...]) -> bool:
     """Tell whether an E.164 number belongs to one of these countries; to any where none."""
-    if not countries:
-        return True
+    return not countries or _begins_in(number[:_TELLING], len(number), countries)
+
+
+@lru_cache(maxsize=10_000)
+def _begins_in(beginning: str, length: int, countries: tuple[str, ...]) -> bool:
     try:
-        parsed = phonenumbers.parse(number)
+        parsed = phonenumbers.parse(beginning.ljust(length, "0"))
     except NumberParseException:
         return False
     regions = phonenumbers.region_codes_for_country_code(parsed.country_code or 0)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from storage import addresses, dialogs, members, outbox, tickets
+from storage import addresses, dialogs, members, outbox, settling, tickets
 from storage.instant import DAY, MINUTE
+from storage.outbox import REPLY
 
 if TYPE_CHECKING:
     from bot.channels.base import Effect, Receipt
     from storage.database import Tx
+    from storage.settling import Told
 
 MOST_AGAIN = 3
 AGAIN_AFTER = 10 * MINUTE
@@ -18,32 +20,43 @@ AGAIN_AFTER = 10 * MINUTE
 async def settle(tx: Tx, receipt: Receipt, now: int) -> None:
     """Let a receipt settle the attempt it names, or the one its provider's id belongs to."""
     named = (receipt.row, receipt.attempt) if receipt.row else None
-    found = named or await outbox.row_of(tx, receipt.channel, receipt.provider_id)
+    found = named or await settling.row_of(tx, receipt.channel, receipt.provider_id)
     if found is None:
         return
     row, attempt = found
-    changed = await outbox.receipt(
+    told = await settling.receipt(
         tx, row=row, attempt=attempt, channel=receipt.channel, provider_id=receipt.provider_id,
         status=receipt.status, reason=receipt.error, now=now,
     )  # fmt: skip
-    if changed is None:
+    if told is None:
         return
-    member_id, address_id, _kind, question = changed
     if receipt.status in ("sent", "delivered"):
-        if question is not None:
+        if told.question is not None:
             await dialogs.opened(tx, [row], now)
+        if told.kind != REPLY:
+            await settling.introduced(tx, [row])
         return
     if receipt.alert:
         await tickets.alert(tx, f"{receipt.channel}: error {receipt.error}", now, DAY)
-    await mark(tx, receipt.effect, member_id, address_id, now)
-    if receipt.status == "expired" or receipt.effect == "stopped":
+    await mark(tx, receipt.effect, told.member_id, told.address_id, now)
+    if told.present and receipt.status != "expired" and receipt.effect != "stopped":
+        await _go_on(tx, receipt, row, attempt, told, now)
+
+
+async def _go_on(
+    tx: Tx, receipt: Receipt, row: int, attempt: int, told: Told, now: int
+) -> None:
+    """Try the same address again where that may help, else the person's next one."""
+    if told.address_id is None:
         return
-    if receipt.again and await outbox.try_again(
+    if receipt.again and await settling.try_again(
         tx, row, attempt, receipt.error, MOST_AGAIN, now + AGAIN_AFTER, now
     ):
         return
-    if member_id and address_id:
-        await outbox.move_on(tx, row, attempt, member_id, address_id, receipt.error, now)
+    if told.member_id and told.kind != REPLY:
+        await settling.move_on(
+            tx, row, attempt, told.member_id, told.address_id, receipt.error, now
+        )
 
 
 async def mark(

@@ -43,5 +43,5 @@ async def _again(tx: Tx, intake: Intake, row: Row) -> None:
     )
     sender = await addresses.sender(tx, channel, value)
     if sender is not None:
-        await intake.run(tx, event, sender, "", at)
+        await intake.run(tx, event, sender, "", at, key)
     await inbound.put_state(tx, inbound_id, "replayed")

@@ -19,6 +19,8 @@ NOT_OPEN = msg("There is no open poll {code} for you. POLLS shows what is open."
 @command("CHANGE")
 async def change(turn: Turn, rest: str) -> None:
     """Ask a round's question again."""
+    if asking.declined(turn):
+        return
     if not rest.strip():
         turn.say(WHICH)
         return

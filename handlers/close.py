@@ -31,14 +31,17 @@ async def close(tx: Tx, alliance: Alliance, round_: Round, by: int | None, now: 
     if not await rounds.close(tx, round_.id, results.dump(found), now):
         raise Conflict(f"{round_.code} is closed already")
     await answers.keep_who(tx, round_.id)
+    await outbox.release_round(tx, round_.id)
     await dialogs.end_round(tx, round_.id)
     if form.privacy == "anonymous":
         await answers.forget(tx, round_.id)
         await inbound.blank_round(tx, round_.id)
         await outbox.blank_round(tx, round_.id)
+        await tx.scrub()
     await audit.add(tx, "close", "round", round_.id, now, by=by, count=found[0].answers)
     await tx.notify(GATE)
-    await _send_result(tx, alliance, round_, form, found[0], now)
+    if any(question.answers for question in found):
+        await _send_result(tx, alliance, round_, form, found[0], now)
 
 
 async def _count(
@@ -64,8 +67,6 @@ async def _count(
 async def _send_result(
     tx: Tx, alliance: Alliance, round_: Round, form: forms.Form, found: results.Result, now: int
 ) -> None:
-    if not found.answers:
-        return
     asked = await batches.of_round(tx, round_.id)
     texts = {
         language: results.say(

@@ -6,24 +6,13 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from handlers.dialog import asking
+from handlers.dialog import asking, forgetting
 from handlers.dialog.asking import Flow, Stay
 from handlers.dialog.forms import Form, Option, Question
 from handlers.dialog.messages import ALLIANCE, OPTION, PLATFORM, Message, language_name, msg
 from handlers.dialog.text import digits, fold
 from handlers.dialog.turn import command
-from storage import (
-    addresses,
-    barred,
-    consents,
-    dialogs,
-    inbound,
-    members,
-    organisations,
-    outbox,
-    platforms,
-    tickets,
-)
+from storage import addresses, consents, members, organisations, platforms, tickets
 from storage.instant import local
 
 if TYPE_CHECKING:
@@ -68,8 +57,7 @@ JOINED_BEFORE = msg(
     "You are a member of {alliance}. POLLS shows what is open, ME what we know of you.",
     alliance=ALLIANCE,
 )
-STOPPED = msg("You asked {alliance} to stop. To hear from us again send START.", alliance=ALLIANCE)
-NO_PLATFORM = msg("We know no place {code!r}. Let us ask you instead.", code=PLATFORM)
+NO_PLATFORM = msg("We know no place {code}. Let us ask you instead.", code=PLATFORM)
 WHICH_ORGANISATION = msg(
     "Do you mean {offers}? Send the number, or the full name again.",
     offers=f"1 {OPTION} 2 {OPTION} 3 {OPTION}",
@@ -111,9 +99,8 @@ PLATFORM_AT = 2
 @command("JOIN", "anyone")
 async def join(turn: Turn, rest: str) -> None:
     """Begin to sign up, or go on; with a platform's code that question is answered too."""
-    if turn.stopped:
-        # Asked first: Telegram sends /start whenever somebody opens the chat.
-        turn.say(STOPPED, (("START", "w:START"),), alliance=turn.alliance.name)
+    # Asked first: Telegram sends /start whenever somebody opens the chat.
+    if asking.declined(turn):
         return
     place = await platforms.find(turn.tx, rest.split(maxsplit=1)[0]) if rest.strip() else None
     if not turn.sender.member_id:
@@ -122,7 +109,7 @@ async def join(turn: Turn, rest: str) -> None:
         await members.put(turn.tx, turn.sender.member_id, "platform_id", place.id)
         await _again(turn)
     round_ = await asking.standing_round(turn.tx, ROUND, form(turn.alliance), turn.now)
-    if turn.is_member and await _all_known(turn):
+    if turn.is_member and (await _all_known(turn) or not await _once_more(turn)):
         turn.say(JOINED_BEFORE, alliance=turn.alliance.name)
         return
     if rest.strip() and place is None and turn.kind != "start":
@@ -133,7 +120,7 @@ async def join(turn: Turn, rest: str) -> None:
 async def _begin(turn: Turn) -> None:
     """Keep who writes for as long as the sign-up lasts."""
     if turn.barred:
-        await barred.lift(turn.tx, _hash(turn))
+        await forgetting.lift(turn)
     member = await members.add(turn.tx, turn.alliance.language(turn.sender.language), turn.now)
     await addresses.link(turn.tx, member.id, turn.sender.address_id, turn.now)
     await _again(turn)
@@ -151,8 +138,44 @@ async def _all_known(turn: Turn) -> bool:
     return bool((turn.sender.platform_id or few) and turn.sender.type)
 
 
-def _hash(turn: Turn) -> str:
-    return barred.keyed(turn.alliance.hash_key, turn.sender.channel, turn.sender.value)
+async def _once_more(turn: Turn) -> bool:
+    """Tell whether what is left open may still be asked: once, after the sign-up itself."""
+    return await members.ask_again(turn.tx, turn.sender.member_id)
+
+
+def _number(turn: Turn) -> str:
+    """Return what a person is called who gave no name."""
+    return f"M{turn.sender.member_id}"
+
+
+# --- what is known, so that it isn't asked again ---
+
+
+@asking.known("platform")
+async def knows_platform(turn: Turn) -> bool:
+    """Tell whether they have a platform."""
+    return bool(turn.sender.platform_id)
+
+
+@asking.known("type")
+async def knows_type(turn: Turn) -> bool:
+    """Tell whether they have said whom they speak for."""
+    return bool(turn.sender.type)
+
+
+@asking.known("organisation")
+async def knows_organisation(turn: Turn) -> bool:
+    """Tell whether they have named one, also one that a coordinator still looks into."""
+    member = await members.by_id(turn.tx, turn.sender.member_id)
+    if member is not None and member.organisation_id is not None:
+        return True
+    return await tickets.has(turn.tx, turn.sender.member_id, "organisation")
+
+
+@asking.known("alias")
+async def knows_alias(turn: Turn) -> bool:
+    """Tell whether they have said what to call them."""
+    return turn.sender.alias not in ("", _number(turn))
 
 
 # --- where the options come from ---
@@ -211,7 +234,7 @@ async def set_language(turn: Turn, value: str) -> Flow | Stay:
 async def set_consent(turn: Turn, value: str) -> Flow | Stay:
     """Make the person a member; or forget them, but for a keyed hash."""
     if value == "no":
-        await _forget(turn)
+        await forgetting.bar(turn, "no")
         turn.say(NOT_JOINED)
         return Flow.END
     text = asking.values(turn.alliance)
@@ -223,23 +246,9 @@ async def set_consent(turn: Turn, value: str) -> Flow | Stay:
         given_on=local(turn.now, turn.alliance.zone).date().isoformat(), by=None, now=turn.now,
     )  # fmt: skip
     await members.join(turn.tx, turn.sender.member_id, turn.now)
-    await members.put(turn.tx, turn.sender.member_id, "alias", f"M{turn.sender.member_id}")
+    await members.put(turn.tx, turn.sender.member_id, "alias", _number(turn))
     await _again(turn)
     return Flow.GO_ON
-
-
-async def _forget(turn: Turn) -> None:
-    """Leave nothing of somebody who said no but the keyed hash of their number."""
-    tx, sender = turn.tx, turn.sender
-    await barred.add(tx, _hash(turn), "no", turn.now)
-    await dialogs.end_member(tx, sender.member_id)
-    await tickets.blank(tx, sender.member_id)
-    await tickets.blank_address(tx, sender.address_id)
-    await inbound.blank_address(tx, sender.address_id)
-    await outbox.blank_address(tx, sender.address_id)
-    await members.blank(tx, sender.member_id)
-    await addresses.blank(tx, sender.address_id)
-    turn.forgotten = True
 
 
 @asking.setter("platform")

@@ -45,6 +45,8 @@ async def language(turn: Turn, rest: str) -> None:
             turn.sender = found or turn.sender
             turn.say(CHANGED, language=language_name(code))
             return
+    if asking.declined(turn):
+        return
     round_ = await asking.standing_round(turn.tx, ROUND, form(turn.alliance), turn.now)
     await asking.ask_round(turn, round_, "")
 

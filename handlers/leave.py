@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handlers.dialog import forgetting
 from handlers.dialog.messages import ALLIANCE, msg
 from handlers.dialog.turn import command
-from storage import addresses, audit, barred, inbound, members, outbox, tickets
+from storage import addresses, audit, members, outbox
 
 if TYPE_CHECKING:
     from handlers.dialog.turn import Turn
@@ -30,27 +31,18 @@ async def stop(turn: Turn, rest: str) -> None:  # noqa: ARG001  nothing behind i
     before = turn.stopped
     tx, sender = turn.tx, turn.sender
     await outbox.stop(tx, sender.member_id or None, sender.address_id, turn.now)
-    if sender.member_id:
+    if turn.is_member:
         await members.stop(tx, sender.member_id, turn.now)
         await addresses.stop(tx, sender.address_id, turn.now)
+        if turn.opt_out:
+            await addresses.put_state(tx, sender.address_id, "carrier")
         await audit.add(tx, "stop", "member", sender.member_id, turn.now)
     else:
-        await _stop_stranger(turn)
+        # Somebody who has agreed to nothing yet: a keyed hash is all that is kept.
+        await forgetting.bar(turn, "stopped")
     # The carrier has confirmed it already where it handled the word itself.
     if not before and not turn.opt_out:
         turn.say(STOPPED, alliance=turn.alliance.name)
-
-
-async def _stop_stranger(turn: Turn) -> None:
-    """Keep a stranger's STOP as a keyed hash, and nothing else of theirs."""
-    tx, sender = turn.tx, turn.sender
-    hashed = barred.keyed(turn.alliance.hash_key, sender.channel, sender.value)
-    await barred.add(tx, hashed, "stopped", turn.now)
-    await inbound.blank_address(tx, sender.address_id)
-    await outbox.blank_address(tx, sender.address_id)
-    await tickets.blank_address(tx, sender.address_id)
-    await addresses.blank(tx, sender.address_id)
-    turn.forgotten = True
 
 
 @command("START", "anyone")
@@ -62,8 +54,7 @@ async def start(turn: Turn, rest: str) -> None:  # noqa: ARG001  nothing behind 
         await members.start(tx, sender.member_id)
         await audit.add(tx, "start", "member", sender.member_id, turn.now)
     if turn.barred == "stopped":
-        hashed = barred.keyed(turn.alliance.hash_key, sender.channel, sender.value)
-        await barred.lift(tx, hashed)
+        await forgetting.lift(turn)
     if turn.opt_out:
         return
     turn.say(STARTED if turn.is_member else STARTED_STRANGER, alliance=turn.alliance.name)

@@ -28,6 +28,8 @@ MORE_OPEN = msg("Also open: {polls}. Send POLLS again after this one.", polls=f"
 @command("POLLS")
 async def polls(turn: Turn, rest: str) -> None:  # noqa: ARG001  nothing behind it matters
     """Ask what is still to answer: the soonest on a basic phone, else all at once."""
+    if asking.declined(turn):
+        return
     open_now = await invited.to(turn)
     if not open_now:
         turn.say(NONE)

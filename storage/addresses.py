@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from storage.database import Row, Tx
 
 # "carrier": the person opted out at the carrier; only START from itself lifts it.
-State = Literal["ok", "dead", "blocked", "carrier", "group"]
+# "hidden": somebody of whom nothing is kept; `value` is a keyed hash.
+State = Literal["ok", "dead", "blocked", "carrier", "group", "hidden"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class Sender:
     Ids of what there is none of are 0, texts "", instants (ms) 0. `dialog` is what the
     latest question that opened has become, `form` the body of its form, `lead` the platform
     that asks, `scratch` what the question keeps between tries. `waits` says that another
-    question waits for its turn.
+    question waits for its turn, `later` that another was opened after this one, `coming`
+    that one has left of which it isn't known yet whether it was sent.
     """
 
     address_id: int
@@ -56,6 +58,9 @@ class Sender:
     answered_at: int
     scratch: str
     waits: bool
+    seen: bool
+    later: bool
+    coming: bool
 
 
 _ADD = sql(
@@ -66,7 +71,9 @@ _LINK = sql(
     "INSERT INTO member_addresses (member_id, address_id, linked_at)"
     " VALUES (:member_id, :address_id, :now) ON CONFLICT DO NOTHING"
 )
-# An open question comes before one already answered; of several the latest sent.
+# Of several questions the latest sent, answered or not, since its echo says that a digit
+# changes the answer. What was set by a form about the person isn't changed that way.
+_RANK = "CASE WHEN x.state IN ('asked', 'open') OR y.closes_at > 0 THEN 0 ELSE 1 END"
 _SENDER = sql(
     "SELECT a.id, a.channel, a.value, a.state, a.stopped_at, a.hour_at, a.hour_replies,"
     " a.day_at, a.day_replies, a.ticket_at,"
@@ -80,7 +87,15 @@ _SENDER = sql(
     " COALESCE(d.answered_at, 0), COALESCE(d.scratch, ''),"
     " EXISTS (SELECT 1 FROM outbox o WHERE o.member_id = m.id"
     " AND o.status IN ('queued', 'held', 'sending', 'unknown')"
-    " AND o.status = 'held' AND o.reason = 'turn')"
+    " AND o.status = 'held' AND o.reason = 'turn'),"
+    " EXISTS (SELECT 1 FROM inbound i WHERE i.channel = :channel AND i.key = :key),"
+    " EXISTS (SELECT 1 FROM dialogs x JOIN rounds y ON y.id = x.round_id"
+    " WHERE x.member_id = m.id AND x.round_id <> d.round_id AND y.state = 'open'"
+    f" AND {_RANK} = 0 AND (x.opened_at > d.opened_at"
+    " OR (x.opened_at = d.opened_at AND x.round_id > d.round_id))),"
+    " EXISTS (SELECT 1 FROM outbox o WHERE o.member_id = m.id"
+    " AND o.status IN ('queued', 'held', 'sending', 'unknown')"
+    " AND o.status IN ('sending', 'unknown') AND o.kind > 0 AND o.question IS NOT NULL)"
     " FROM addresses a"
     " LEFT JOIN member_addresses ma ON ma.address_id = a.id"
     " LEFT JOIN members m ON m.id = ma.member_id"
@@ -89,7 +104,7 @@ _SENDER = sql(
     "SELECT x.round_id FROM dialogs x JOIN rounds y ON y.id = x.round_id"
     " WHERE x.member_id = m.id AND y.state = 'open'"
     " AND (CAST(:round_id AS BIGINT) = 0 OR x.round_id = :round_id)"
-    " ORDER BY CASE x.state WHEN 'open' THEN 0 ELSE 1 END, x.opened_at DESC, x.round_id DESC"
+    f" ORDER BY {_RANK}, x.opened_at DESC, x.round_id DESC"
     " LIMIT 1)"
     " LEFT JOIN rounds r ON r.id = d.round_id"
     " LEFT JOIN forms f ON f.id = r.form_id"
@@ -108,7 +123,8 @@ _START = sql(
     "UPDATE addresses SET stopped_at = 0,"
     " state = CASE state WHEN 'carrier' THEN 'ok' ELSE state END WHERE id = :id"
 )
-_PUT_STATE = sql("UPDATE addresses SET state = :state WHERE id = :id")
+# What the carrier stopped stays so: only START from itself lifts it.
+_PUT_STATE = sql("UPDATE addresses SET state = :state WHERE id = :id AND state <> 'carrier'")
 _WORKED = sql(
     "UPDATE addresses SET worked_at = :now, state = 'ok' WHERE id = :id AND state = 'dead'"
 )
@@ -116,6 +132,8 @@ _BLANK = sql(
     "UPDATE addresses SET value = '-' || CAST(id AS TEXT), state = 'dead', stopped_at = 0,"
     " worked_at = 0 WHERE id = :id"
 )
+_HIDE = sql("UPDATE addresses SET value = :value, state = 'hidden', stopped_at = 0 WHERE id = :id")
+_SHOW = sql("UPDATE addresses SET value = :value, state = 'ok' WHERE id = :id")
 _VALUE = sql("SELECT channel, value FROM addresses WHERE id = :id")
 _OF_MEMBER = sql(
     "SELECT a.id, a.channel, a.value, a.state FROM addresses a"
@@ -130,12 +148,15 @@ def _sender(row: Row) -> Sender:
     return Sender(*row)
 
 
-async def sender(tx: Tx, channel: str, value: str, round_id: int = 0) -> Sender | None:
+async def sender(
+    tx: Tx, channel: str, value: str, round_id: int = 0, key: str = ""
+) -> Sender | None:
     """Return who an address is and where they stand, if the address is known.
 
-    With a `round_id` (from a button) the question of that round, else the latest.
+    With a `round_id` (from a button) the question of that round, else the latest. With the
+    hash of a message's key it also tells whether that message was here before.
     """
-    row = await tx.row(_SENDER, channel=channel, value=value, round_id=round_id)
+    row = await tx.row(_SENDER, channel=channel, value=value, round_id=round_id, key=key)
     return _sender(row) if row else None
 
 
@@ -153,7 +174,7 @@ async def known(tx: Tx, channel: str, value: str) -> int | None:
 
 async def link(tx: Tx, member_id: int, address_id: int, now: int) -> None:
     """Let an address belong to a person."""
-    await tx.run(_LINK, member_id=member_id, address_id=address_id, now=now)
+    await tx.post(_LINK, member_id=member_id, address_id=address_id, now=now)
 
 
 async def heard(
@@ -166,7 +187,7 @@ async def heard(
     day_replies: int,
 ) -> None:
     """Keep that an address wrote, so works, and how many automatic replies it has had."""
-    await tx.run(
+    await tx.post(
         _HEARD, id=address_id, now=now, hour_at=hour_at, hour_replies=hour_replies,
         day_at=day_at, day_replies=day_replies,
     )  # fmt: skip
@@ -174,27 +195,42 @@ async def heard(
 
 async def acked(tx: Tx, address_id: int, now: int) -> None:
     """Keep when a free text of an address was last acknowledged."""
-    await tx.run(_ACKED, id=address_id, now=now)
+    await tx.post(_ACKED, id=address_id, now=now)
 
 
 async def stop(tx: Tx, address_id: int, now: int) -> None:
     """Keep that this address asked us to stop."""
-    await tx.run(_STOP, id=address_id, now=now)
+    await tx.post(_STOP, id=address_id, now=now)
 
 
 async def start(tx: Tx, address_id: int) -> None:
     """Lift this address's STOP, the carrier's too, since it comes from itself."""
-    await tx.run(_START, id=address_id)
+    await tx.post(_START, id=address_id)
 
 
 async def put_state(tx: Tx, address_id: int, state: State) -> None:
     """Say whether an address can be reached."""
-    await tx.run(_PUT_STATE, id=address_id, state=state)
+    await tx.post(_PUT_STATE, id=address_id, state=state)
 
 
 async def blank(tx: Tx, address_id: int) -> None:
     """Leave only the number of an address's row, so that it is nobody's phone."""
-    await tx.run(_BLANK, id=address_id)
+    await tx.post(_BLANK, id=address_id)
+
+
+def hidden(hash_: str) -> str:
+    """Return what stands for the number of somebody of whom only a keyed hash is kept."""
+    return f"#{hash_}"
+
+
+async def hide(tx: Tx, address_id: int, hash_: str) -> None:
+    """Let a keyed hash stand for an address; it goes on counting against loops."""
+    await tx.run(_HIDE, id=address_id, value=hidden(hash_))
+
+
+async def show(tx: Tx, address_id: int, value: str) -> None:
+    """Keep an address again, whose person wants to hear from us after all."""
+    await tx.run(_SHOW, id=address_id, value=value)
 
 
 async def value(tx: Tx, address_id: int) -> tuple[str, str] | None:
@@ -210,4 +246,4 @@ async def of_member(tx: Tx, member_id: int) -> list[Row]:
 
 async def rename(tx: Tx, channel: str, old: str, new: str) -> None:
     """Follow a chat that was given another id."""
-    await tx.run(_RENAME, channel=channel, old=old, new=new)
+    await tx.post(_RENAME, channel=channel, old=old, new=new)

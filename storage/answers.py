@@ -44,7 +44,7 @@ _WITHDRAW = sql(
 
 async def put(tx: Tx, round_id: int, member_id: int, question: int, value: str, now: int) -> None:
     """Keep a member's answer; a second one changes the first."""
-    await tx.run(
+    await tx.post(
         _PUT, round_id=round_id, member_id=member_id, question=question, value=value, now=now
     )
 
@@ -79,19 +79,19 @@ async def people(tx: Tx, round_id: int) -> int:
 
 async def keep_who(tx: Tx, round_id: int) -> None:
     """Keep who answered, without what and when."""
-    await tx.run(_KEEP_WHO, round_id=round_id)
+    await tx.post(_KEEP_WHO, round_id=round_id)
 
 
 async def forget(tx: Tx, round_id: int) -> None:
     """Delete every answer of a round."""
-    await tx.run(_FORGET, round_id=round_id)
+    await tx.post(_FORGET, round_id=round_id)
 
 
 async def withdraw_one(tx: Tx, round_id: int, member_id: int, question: int) -> None:
     """Take one answer back: the member skips the question after all."""
-    await tx.run(_WITHDRAW_ONE, round_id=round_id, member_id=member_id, question=question)
+    await tx.post(_WITHDRAW_ONE, round_id=round_id, member_id=member_id, question=question)
 
 
 async def withdraw(tx: Tx, member_id: int) -> None:
     """Take a member's answers out of the rounds that are still open."""
-    await tx.run(_WITHDRAW, member_id=member_id)
+    await tx.post(_WITHDRAW, member_id=member_id)

@@ -27,7 +27,7 @@ def keyed(key: bytes, *parts: str) -> str:
 
 async def add(tx: Tx, hash_: str, reason: Reason, now: int) -> None:
     """Bar a number."""
-    await tx.run(_ADD, hash=hash_, reason=reason, now=now)
+    await tx.post(_ADD, hash=hash_, reason=reason, now=now)
 
 
 async def reason(tx: Tx, hash_: str) -> Reason | None:
@@ -38,4 +38,4 @@ async def reason(tx: Tx, hash_: str) -> Reason | None:
 
 async def lift(tx: Tx, hash_: str) -> None:
     """Let a number be written to again."""
-    await tx.run(_LIFT, hash=hash_)
+    await tx.post(_LIFT, hash=hash_)

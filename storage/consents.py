@@ -31,7 +31,7 @@ async def add(
     now: int,
 ) -> None:
     """Keep a consent. `given_on` is an ISO day; `how` says through what door it came."""
-    await tx.run(
+    await tx.post(
         _ADD, member_id=member_id, version=version, language=language, how=how,
         given_on=given_on, by=by, now=now,
     )  # fmt: skip

@@ -64,14 +64,26 @@ class Tx(Protocol):
     async def run(self, statement: str, **values: Value) -> int:
         """Run a statement without a result and return how many rows it changed."""
 
+    async def post(self, statement: str, **values: Value) -> None:
+        """Run a statement whose result nobody needs, by the end of the unit, in its order.
+
+        What it raises comes with a later statement, or as the unit ends.
+        """
+
     async def many(self, statement: str, values: Iterable[Mapping[str, Value]]) -> None:
-        """Run one statement for each set of values."""
+        """Run one statement for each set of values; see `post`."""
 
     async def lock(self, kind: str, key: int, *, shared: bool = False) -> None:
         """Order this unit against others that lock the same thing, until it ends."""
 
     async def notify(self, topic: str) -> None:
         """Tell the listeners of a topic once this unit is committed."""
+
+    async def scrub(self) -> None:
+        """Leave nothing in the files of what this unit deletes or blanks, soon after its commit.
+
+        Also of what earlier units did. It takes as long as writing the whole database anew.
+        """
 
 
 class Database(Protocol):
@@ -92,8 +104,11 @@ class Database(Protocol):
     async def free_bytes(self) -> int | None:
         """Return the free space where the data lies, or None where it can't be told."""
 
-    async def sound(self) -> None:
-        """Check that the data can be read and written. Raises StorageError."""
+    async def sound(self, *, whole: bool = False) -> None:
+        """Check that the data can be written, and that the `whole` of it can be read.
+
+        The whole takes as long as reading every page. Raises StorageError.
+        """
 
     async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
         """Write a consistent copy; `progress(done, total)` in pages. Raises Conflict."""

@@ -51,7 +51,7 @@ async def put(
     scratch: str = "",
 ) -> None:
     """Say where a member stands in a round. Instants in ms, 0 for not yet."""
-    await tx.run(
+    await tx.post(
         _PUT, member_id=member_id, round_id=round_id, address_id=address_id, question=question,
         state=state, tries=tries, opened_at=opened_at, answered_at=answered_at,
         scratch=scratch,
@@ -71,9 +71,9 @@ async def state(tx: Tx, member_id: int, round_id: int) -> tuple[State, int] | No
 
 async def end_round(tx: Tx, round_id: int) -> None:
     """Forget where everyone stood in a round that closes."""
-    await tx.run(_END_ROUND, round_id=round_id)
+    await tx.post(_END_ROUND, round_id=round_id)
 
 
 async def end_member(tx: Tx, member_id: int) -> None:
     """Forget where one person stood in any round."""
-    await tx.run(_END_MEMBER, member_id=member_id)
+    await tx.post(_END_MEMBER, member_id=member_id)

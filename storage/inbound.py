@@ -17,6 +17,15 @@ _ADD = sql(
     " :text, :choice, :media, :state, :error, :now)"
     " ON CONFLICT (channel, key) DO NOTHING RETURNING id"
 )
+_POST = sql(
+    "INSERT INTO inbound (channel, key, address_id, member_id, round_id, kind, text, choice,"
+    " media, at) VALUES (:channel, :key, :address_id, :member_id,"
+    " (SELECT r.id FROM rounds r WHERE r.id = :round_id), :kind, :text, :choice, :media, :now)"
+)
+_SEEN = sql("SELECT 1 FROM inbound WHERE channel = :channel AND key = :key")
+_BELONGS = sql(
+    "UPDATE inbound SET round_id = :round_id WHERE channel = :channel AND key = :key"
+)
 _FAILED = sql(
     "SELECT i.id, i.channel, i.key, a.value, i.kind, i.text, i.choice, i.media, i.at"
     " FROM inbound i JOIN addresses a ON a.id = i.address_id"
@@ -27,6 +36,10 @@ _BLANK_ROUND = sql(
     "UPDATE inbound SET text = '', choice = '', media = '', error = '', round_id = NULL,"
     " state = CASE state WHEN 'failed' THEN 'done' ELSE state END"
     " WHERE round_id = :round_id AND round_id IS NOT NULL"
+)
+_BLANK = sql(
+    "UPDATE inbound SET text = '', choice = '', media = '', error = ''"
+    " WHERE channel = :channel AND key = :key"
 )
 _BLANK_ADDRESS = sql(
     "UPDATE inbound SET text = '', choice = '', media = '', error = ''"
@@ -64,6 +77,40 @@ async def add(
     return int(row[0]) if row else None
 
 
+async def post(
+    tx: Tx,
+    *,
+    channel: str,
+    key: str,
+    address_id: int,
+    member_id: int | None,
+    round_id: int,
+    kind: str,
+    text: str,
+    choice: str,
+    media: str,
+    now: int,
+) -> None:
+    """Keep a message that `addresses.sender` has not seen; a round there is none of is 0.
+
+    Raises Conflict, as the unit ends, where another process was faster.
+    """
+    await tx.post(
+        _POST, channel=channel, key=key, address_id=address_id, member_id=member_id,
+        round_id=round_id, kind=kind, text=text, choice=choice, media=media, now=now,
+    )  # fmt: skip
+
+
+async def seen(tx: Tx, channel: str, key: str) -> bool:
+    """Tell whether a message, by the hash of its key, was here before."""
+    return bool(await tx.rows(_SEEN, channel=channel, key=key))
+
+
+async def belongs(tx: Tx, channel: str, key: str, round_id: int) -> None:
+    """Let a message that is kept belong to a round, whose close blanks it."""
+    await tx.post(_BELONGS, channel=channel, key=key, round_id=round_id)
+
+
 async def failed(tx: Tx, after: int, most: int) -> list[Row]:
     """Return failed messages (id, channel, key, value, kind, text, choice, media, at)."""
     return await tx.rows(_FAILED, after=after, most=most)
@@ -71,17 +118,22 @@ async def failed(tx: Tx, after: int, most: int) -> list[Row]:
 
 async def put_state(tx: Tx, inbound_id: int, state: State, error: str = "") -> None:
     """Say what became of an inbound message."""
-    await tx.run(_PUT_STATE, id=inbound_id, state=state, error=error)
+    await tx.post(_PUT_STATE, id=inbound_id, state=state, error=error)
+
+
+async def blank(tx: Tx, channel: str, key: str) -> None:
+    """Blank one message, by its keyed hash."""
+    await tx.post(_BLANK, channel=channel, key=key)
 
 
 async def blank_round(tx: Tx, round_id: int) -> None:
     """Blank whatever arrived while a round's question was the one to answer."""
-    await tx.run(_BLANK_ROUND, round_id=round_id)
+    await tx.post(_BLANK_ROUND, round_id=round_id)
 
 
 async def blank_address(tx: Tx, address_id: int) -> None:
     """Blank whatever an address wrote."""
-    await tx.run(_BLANK_ADDRESS, address_id=address_id)
+    await tx.post(_BLANK_ADDRESS, address_id=address_id)
 
 
 async def prune(tx: Tx, before: int, most: int) -> int:

@@ -59,14 +59,19 @@ _JOIN = sql(
 _STOP = sql("UPDATE members SET stopped_at = :now WHERE id = :id AND stopped_at = 0")
 _START = sql("UPDATE members SET stopped_at = 0 WHERE id = :id")
 _INTRODUCED = sql("UPDATE members SET introduced = TRUE WHERE id = :id")
+_ASK_AGAIN = sql(
+    "UPDATE members SET asked_again = TRUE WHERE id = :id AND asked_again = FALSE"
+)
 _BLANK = sql(
     "UPDATE members SET state = 'erased', alias = '', name = '', type = '', sector = '',"
     " organisation_id = NULL, platform_id = NULL, language = '' WHERE id = :id"
 )
 _UNLINK = sql("DELETE FROM member_addresses WHERE member_id = :id")
 _LIST = sql(
-    "SELECT m.id, m.alias, p.code AS platform, m.type, m.language, m.state, m.stopped_at"
+    "SELECT m.id, m.alias, COALESCE(p.code, '') AS platform, m.type, m.language, m.state,"
+    " m.stopped_at, COALESCE(o.name, '') AS organisation"
     " FROM members m LEFT JOIN platforms p ON p.id = m.platform_id"
+    " LEFT JOIN organisations o ON o.id = m.organisation_id"
     " WHERE m.id > :after AND m.state <> 'erased' ORDER BY m.id LIMIT :most"
 )
 _SETS = {
@@ -118,22 +123,27 @@ async def by_address(tx: Tx, address_id: int) -> Member | None:
 
 async def join(tx: Tx, member_id: int, now: int) -> None:
     """Make a person a member, who has just been told who we are."""
-    await tx.run(_JOIN, id=member_id, now=now)
+    await tx.post(_JOIN, id=member_id, now=now)
 
 
 async def put(tx: Tx, member_id: int, field: Field, value: str | int | None) -> None:
     """Set one thing a person may say of themselves."""
-    await tx.run(_SETS[field], id=member_id, value=value)
+    await tx.post(_SETS[field], id=member_id, value=value)
 
 
 async def stop(tx: Tx, member_id: int, now: int) -> None:
     """Keep that a person asked us to stop."""
-    await tx.run(_STOP, id=member_id, now=now)
+    await tx.post(_STOP, id=member_id, now=now)
 
 
 async def start(tx: Tx, member_id: int) -> None:
     """Lift a person's STOP."""
-    await tx.run(_START, id=member_id)
+    await tx.post(_START, id=member_id)
+
+
+async def ask_again(tx: Tx, member_id: int) -> bool:
+    """Tell whether a person may be asked once more what they left open; True only once."""
+    return bool(await tx.run(_ASK_AGAIN, id=member_id))
 
 
 async def blank(tx: Tx, member_id: int) -> None:
@@ -143,5 +153,5 @@ async def blank(tx: Tx, member_id: int) -> None:
 
 
 async def listed(tx: Tx, after: int, most: int) -> list[Row]:
-    """Return a page of (id, alias, platform, type, language, state, stopped_at), by id."""
+    """Return a page by id; a row has its columns' names, codes and names "" where none."""
     return await tx.rows(_LIST, after=after, most=most)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage import sqlite
+from storage import copying, sqlite
 from storage.errors import BadConfig, StorageError, WrongSchema
 from storage.migrations import HEAD
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from storage.database import Database
 
 _SQLITE = "sqlite:///"
@@ -67,22 +68,40 @@ def migrate(path: Path) -> bool:
         )
     sqlite.make(path)
     if found is not None:
-        copy = path.with_name(f"{path.name}.before-{HEAD}")
-        shutil.copy2(path, copy)
-        copy.chmod(0o600)
+        _lay_aside(path)
     _upgrade(path)
     return True
+
+
+def _lay_aside(path: Path) -> None:
+    copy = path.with_name(f"{path.name}.before-{HEAD}")
+    copy.unlink(missing_ok=True)  # of an earlier try, which changed nothing
+    try:
+        copying.copy(path, copy, lambda _done, _total: None)
+    except sqlite3.Error as error:
+        raise sqlite.ours(error) from error
 
 
 def _upgrade(path: Path) -> None:
     from alembic import command  # noqa: PLC0415  only when there is something to migrate
     from alembic.config import Config  # noqa: PLC0415
-    from sqlalchemy import create_engine  # noqa: PLC0415
+    from sqlalchemy import create_engine, event  # noqa: PLC0415
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    engine = create_engine(f"sqlite:///{path}")
+    timeout = sqlite.BUSY_SECONDS
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": timeout})
+
+    # The driver itself would commit before each change of the schema: a crash would leave half.
+    @event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
     try:
         with engine.begin() as connection:
             config.attributes["connection"] = connection

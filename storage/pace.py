@@ -44,7 +44,7 @@ async def reserve(tx: Tx, channel: str, now_us: int, cost_us: int) -> int:
 
 async def pause(tx: Tx, channel: str, until_us: int) -> None:
     """Let nothing leave on a channel before an instant (microseconds)."""
-    await tx.run(_PAUSE, channel=channel, until_us=until_us)
+    await tx.post(_PAUSE, channel=channel, until_us=until_us)
 
 
 async def next_us(tx: Tx, channel: str) -> int:
@@ -55,7 +55,7 @@ async def next_us(tx: Tx, channel: str) -> int:
 
 async def spend(tx: Tx, channel: str, month_at: int, segments: int) -> None:
     """Count segments against a month; negative gives them back."""
-    await tx.run(_SPEND, channel=channel, month_at=month_at, segments=segments)
+    await tx.post(_SPEND, channel=channel, month_at=month_at, segments=segments)
 
 
 async def spent(tx: Tx, month_at: int) -> int:

@@ -48,7 +48,7 @@ async def put(
     expires_at: int,
 ) -> None:
     """Ask an address to confirm an act, in place of what it was asked before."""
-    await tx.run(
+    await tx.post(
         _PUT, address_id=address_id, member_id=member_id, act=act, code=code, body=body,
         expires_at=expires_at,
     )  # fmt: skip
@@ -62,12 +62,12 @@ async def get(tx: Tx, address_id: int, now: int) -> Pending | None:
 
 async def missed(tx: Tx, pending_id: int) -> None:
     """Count one wrong code."""
-    await tx.run(_MISSED, id=pending_id)
+    await tx.post(_MISSED, id=pending_id)
 
 
 async def end(tx: Tx, address_id: int) -> None:
     """Forget what an address was asked to confirm."""
-    await tx.run(_END, address_id=address_id)
+    await tx.post(_END, address_id=address_id)
 
 
 async def expire(tx: Tx, now: int) -> int:

@@ -53,6 +53,14 @@ _OPEN = sql(
     f"SELECT {_COLUMNS} FROM rounds WHERE state = 'open' AND closes_at > :now"
     " ORDER BY closes_at, id LIMIT :most"
 )
+# A closed round that a member was asked or has answered, the latest closed first.
+_LATELY = sql(
+    f"SELECT {_COLUMNS} FROM rounds WHERE state = 'closed' AND closed_at > :since AND id IN ("
+    "SELECT o.round_id FROM outbox o WHERE o.member_id = :member_id AND o.kind = 1"
+    " AND o.sent_at > 0 AND o.question IS NOT NULL UNION ALL SELECT w.round_id"
+    " FROM respondents w JOIN rounds r ON r.id = w.round_id AND r.closed_at > :since"
+    " WHERE w.member_id = :member_id) ORDER BY closed_at DESC LIMIT 1"
+)
 
 
 def _round(row: Row) -> Round:
@@ -123,3 +131,9 @@ async def due(tx: Tx, now: int) -> list[int]:
 async def open_now(tx: Tx, now: int, most: int) -> list[Round]:
     """Return rounds that are open and will close, the soonest first."""
     return [_round(row) for row in await tx.rows(_OPEN, now=now, most=most)]
+
+
+async def closed_lately(tx: Tx, member_id: int, since: int) -> Round | None:
+    """Return the round a member took part in that closed last, if since an instant."""
+    row = await tx.row(_LATELY, member_id=member_id, since=since)
+    return _round(row) if row else None

@@ -90,6 +90,7 @@ members = Table(
     _ref("platform_id", "platforms"), _text("type"), _text("sector"),
     _ref("organisation_id", "organisations"), _text("language"),
     _number("created_at", None), _number("joined_at"), _number("stopped_at"), _flag("introduced"),
+    _flag("asked_again"),
     _one_of("state", "joining", "member", "erased"),
     Index("ix_members_platform_id", "platform_id"),
 )  # fmt: skip
@@ -102,7 +103,7 @@ addresses = Table(
     _number("hour_at"), _number("hour_replies"), _number("day_at"), _number("day_replies"),
     _number("ticket_at"),
     UniqueConstraint("channel", "value"),
-    _one_of("state", "ok", "dead", "blocked", "carrier", "group"),
+    _one_of("state", "ok", "dead", "blocked", "carrier", "group", "hidden"),
 )  # fmt: skip
 
 Table(
@@ -249,6 +250,8 @@ Table(
     _ref("round_id", "rounds"), Column("question", SmallInteger),
     _number("attempt"), _number("tries"), _number("lease_until"), _text("provider_id"),
     _number("segments"), _flag("maybe_twice"),
+    # A digest of what left, for as long as its outcome is open.
+    _text("said"),
     _number("queued_at", None), _number("sent_at"), _number("settled_at"), _number("expires_at", None),
     _one_of(
         "status", "queued", "held", "sending", "unknown", "sent", "delivered", "undelivered",
@@ -274,6 +277,7 @@ Table(
     Column("attempt", Integer, primary_key=True),
     _ref("address_id", "addresses"), _text("status", None), _text("error"), _text("provider_id"),
     _number("ended_at", None),
+    _where("ix_attempts_provider", "provider_id", where="provider_id <> ''"),
     sqlite_with_rowid=False,
 )  # fmt: skip
 

@@ -24,6 +24,7 @@ _ALERTED = sql(
     "SELECT id FROM tickets WHERE state = 'open' AND kind = 'alert' AND text = :text"
     " AND created_at > :since LIMIT 1"
 )
+_HAS = sql("SELECT id FROM tickets WHERE member_id = :member_id AND kind = :kind LIMIT 1")
 _BLANK = sql(
     "UPDATE tickets SET text = '', media = '', address_id = NULL WHERE member_id = :member_id"
 )
@@ -57,6 +58,11 @@ async def alert(tx: Tx, code: str, now: int, every: int) -> bool:
     return True
 
 
+async def has(tx: Tx, member_id: int, kind: Kind) -> bool:
+    """Tell whether a person has ever had a ticket of a kind."""
+    return bool(await tx.rows(_HAS, member_id=member_id, kind=kind))
+
+
 async def open_now(tx: Tx, most: int) -> list[Row]:
     """Return open tickets (id, member_id, kind, text, media, created_at), oldest first."""
     return await tx.rows(_OPEN, most=most)
@@ -64,9 +70,9 @@ async def open_now(tx: Tx, most: int) -> list[Row]:
 
 async def blank(tx: Tx, member_id: int) -> None:
     """Blank what a person wrote."""
-    await tx.run(_BLANK, member_id=member_id)
+    await tx.post(_BLANK, member_id=member_id)
 
 
 async def blank_address(tx: Tx, address_id: int) -> None:
     """Blank what an address wrote."""
-    await tx.run(_BLANK_ADDRESS, address_id=address_id)
+    await tx.post(_BLANK_ADDRESS, address_id=address_id)

@@ -6,6 +6,7 @@ touches storage and decides nothing about what a message means.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -134,7 +135,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to one address. `seconds_left` is the rest of its time to live."""
+    """One message to one address. `seconds_left` is the rest of its time to live.
+
+    In a look-up `digest` stands for the text as it left, which is not kept.
+    """
 
     row: int
     attempt: int
@@ -142,6 +146,16 @@ class Outgoing:
     text: str
     choices: tuple[Choice, ...] = ()
     seconds_left: int = 36_000
+    digest: str = ""
+
+    def says(self, text: str) -> bool:
+        """Tell whether a text that a provider holds is this message's."""
+        return digest(text) == (self.digest or digest(self.text))
+
+
+def digest(text: str) -> str:
+    """Return a short digest of a text, without the blanks around it."""
+    return hashlib.blake2b(text.strip().encode(errors="replace"), digest_size=8).hexdigest()
 
 
 # What an error means for the address: "" nothing; "stopped" the person opted out at the

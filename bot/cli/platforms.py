@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
@@ -17,6 +16,8 @@ from storage.errors import BadInput
 from storage.instant import clock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from storage.database import Tx
     from storage.platforms import Platform
 
@@ -78,18 +79,23 @@ def list_(*, path: Path, as_json: bool) -> None:
     if as_json:
         codes = {platform.id: platform.code for platform in found}
         rows = [
-            {"code": p.code, "name": p.name, "level": p.level, "parent": codes.get(p.parent_id)}
+            {
+                "code": p.code,
+                "name": p.name,
+                "level": p.level,
+                "parent": codes.get(p.parent_id or 0),
+            }
             for p in found
         ]
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    below: dict[int | None, list[Platform]] = {}
+    below: dict[int, list[Platform]] = {}
     for platform in found:
-        below.setdefault(platform.parent_id, []).append(platform)
-    _show(below, None, "")
+        below.setdefault(platform.parent_id or 0, []).append(platform)
+    _show(below, 0, "")
 
 
-def _show(below: dict[int | None, list[Platform]], parent_id: int | None, indent: str) -> None:
+def _show(below: dict[int, list[Platform]], parent_id: int, indent: str) -> None:
     for platform in below.get(parent_id, ()):
         level = f" ({platform.level})" if platform.level else ""
         click.echo(f"{indent}{platform.code}: {platform.name}{level}")

@@ -25,7 +25,13 @@ class Program(click.Group):
     It shows no traceback, unless `--traceback` comes before the command.
     """
 
-    def __init__(self, *args: Any, files: Mapping[str, str], lines: Mapping[str, str], **extra: Any):  # noqa: ANN401
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401  click's own
+        files: Mapping[str, str],
+        lines: Mapping[str, str],
+        **extra: Any,  # noqa: ANN401  as above
+    ) -> None:
         super().__init__(*args, **extra)
         self._files = files
         self._lines = lines
@@ -60,7 +66,7 @@ class Program(click.Group):
         except (click.Abort, KeyboardInterrupt):
             complain("stopped")
             sys.exit(INTERRUPTED)
-        except Exception as error:  # noqa: BLE001  the program's edge
+        except Exception as error:
             if args[:1] == [TRACEBACK]:
                 raise
             sys.exit(explain(error))

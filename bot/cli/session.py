@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from bot import channels, config, logs
+from bot import config, logs
 from bot.alliance import alliance_of
-from bot.channels.base import Context
 from storage import opening
 from storage.errors import NotFound
 from storage.migrations import HEAD
@@ -97,15 +96,6 @@ async def opened(settings: Settings, *, new: bool = True) -> AsyncIterator[Sessi
 def place(settings: Settings) -> opening.Place:
     """Return where the data lies. Raises BadConfig."""
     return opening.place(settings.storage.url, Path())
-
-
-def channels_of(settings: Settings) -> dict[str, Channel]:
-    """Return the channels, none of them connected. Raises BadConfig."""
-    context = Context(settings.web.public_url, (settings.alliance.country,))
-    return {
-        name: channels.driver(channel.driver).build(name, channel, context)
-        for name, channel in settings.channels.items()
-    }
 
 
 def chosen(found: Mapping[str, Channel], name: str) -> Channel:

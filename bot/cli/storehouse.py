@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import click
@@ -31,9 +32,7 @@ def backup(path: Path, file: Path) -> None:
 
 async def _backup(path: Path, file: Path) -> None:
     async with opened(load(path), new=False) as session:
-        with click.progressbar(
-            length=1, label="pages", show_pos=True, file=click.get_text_stream("stderr")
-        ) as bar:
+        with click.progressbar(length=1, label="pages", show_pos=True, file=sys.stderr) as bar:
 
             def progress(done: int, total: int) -> None:
                 bar.length = total

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import structlog
+
+from bot import faults
 from bot.channels.base import Outgoing
 from bot.sending import gate
 from bot.sending.gate import Elsewhere, End, Hold
 from handlers.dialog.manners import month_start, next_month
-from storage import outbox, pace, tickets
+from storage import claims, pace, settling, tickets
+from storage.errors import StorageError
 from storage.instant import DAY, SECOND
 from storage.outbox import REPLY, TOLD
 
@@ -20,8 +24,10 @@ if TYPE_CHECKING:
     from bot.sending.gate import Verdict
     from bot.sending.render import Rendered, Renderer
     from handlers.dialog.turn import Alliance
+    from storage.claims import Claimed
     from storage.database import Tx
-    from storage.outbox import Claimed
+
+log = structlog.get_logger()
 
 # A lease is renewed while its row waits; once it lapses the row's outcome is unknown.
 LEASE = 20 * SECOND
@@ -30,11 +36,18 @@ TOLD_SINCE = 8 * DAY
 
 @dataclass(slots=True)
 class Ready:
-    """A row that may leave at an instant (microseconds), with what it says."""
+    """A row that may leave at an instant (microseconds), with what it says.
+
+    It was judged at `judged_at`, when `seen` was the count of gate notices, and is ours
+    until `lease_until`. Instants in ms.
+    """
 
     row: Claimed
     rendered: Rendered
     leaves_us: int
+    claimed_at: int
+    judged_at: int
+    lease_until: int
     seen: int = 0
 
     def outgoing(self, now: int) -> Outgoing:
@@ -73,7 +86,7 @@ class Claimer:
 
     async def claim(self, tx: Tx, most: int, most_kind: int, now: int) -> tuple[int, list[Ready]]:
         """Claim at most so many rows; return how many were claimed, and those that leave."""
-        rows = await outbox.claim(
+        rows = await claims.claim(
             tx, self._name, most=most, most_kind=most_kind, lease_until=now + LEASE, now=now
         )
         if not rows:
@@ -87,7 +100,7 @@ class Claimer:
     async def _judge(self, tx: Tx, rows: Sequence[Claimed], now: int) -> _Judged:
         judged = _Judged()
         told = await self._told(tx, rows, now)
-        later = gate.in_turn(rows) if self._traits.one_question else set()
+        later = self._later(rows, told, now) if self._traits.one_question else set()
         for row in rows:
             verdict = self.verdict(row, told.get(row.member_id or 0, []), now)
             if verdict is gate.LEAVE and row.id in later:
@@ -100,10 +113,30 @@ class Claimer:
                 case Elsewhere(reason):
                     judged.elsewhere.append((row, reason))
                 case _:
+                    await self._leaves(tx, judged, row, now)
                     if row.kind == TOLD and row.member_id:
                         told.setdefault(row.member_id, []).append(now)
-                    judged.leaves.append((row, await self._render(tx, row)))
         return judged
+
+    def _later(
+        self, rows: Sequence[Claimed], told: dict[int, list[int]], now: int
+    ) -> set[int]:
+        """Return the questions that let another go first, of those that may leave at all."""
+        if not gate.in_turn(rows):
+            return set()
+        return gate.in_turn(
+            [r for r in rows if self.verdict(r, told.get(r.member_id or 0, []), now) is gate.LEAVE]
+        )
+
+    async def _leaves(self, tx: Tx, judged: _Judged, row: Claimed, now: int) -> None:
+        """Render a row that may leave; one that can't be ends, so that it holds up no other."""
+        try:
+            judged.leaves.append((row, await self._render(tx, row)))
+        except StorageError:
+            raise
+        except Exception as error:  # whatever one row's text or form may do
+            log.error("render_failed", row=row.id, trace=faults.where(error))
+            judged.ended.append(_ended(row, "failed", "can't be rendered", now))
 
     def verdict(self, row: Claimed, told: Sequence[int], now: int) -> Verdict:
         """Judge one row as it stands."""
@@ -111,12 +144,28 @@ class Claimer:
             row, self._alliance, told, one_question=self._traits.one_question, now=now
         )
 
+    async def again(
+        self, tx: Tx, items: Sequence[Ready], now: int
+    ) -> dict[int, Verdict]:
+        """Judge claimed rows anew; those to be claimed anew, or ours no more, are left out."""
+        ready = {item.row.id: item for item in items}
+        found: dict[int, Verdict] = {}
+        for row in await claims.facts(tx, list(ready)):
+            item = ready[row.id]
+            if row.attempt != item.row.attempt or item.lease_until <= now:
+                continue
+            verdict = self.verdict(row, (), now)
+            if verdict is gate.LEAVE and await self._render(tx, row) != item.rendered:
+                continue
+            found[row.id] = verdict
+        return found
+
     async def _told(self, tx: Tx, rows: Sequence[Claimed], now: int) -> dict[int, list[int]]:
         rules = self._alliance.manners
         ids = [row.id for row in rows if row.kind == TOLD]
         if not ids or not (rules.per_day or rules.per_week):
             return {}
-        return await outbox.told(tx, ids, now - TOLD_SINCE, now)
+        return await claims.told(tx, ids, now - TOLD_SINCE, now)
 
     async def _render(self, tx: Tx, row: Claimed) -> Rendered:
         return await self._renderer.render(
@@ -146,15 +195,15 @@ class Claimer:
 
     async def _settle(self, tx: Tx, judged: _Judged, now: int) -> None:
         if judged.held:
-            await outbox.settle_held(tx, judged.held)
+            await settling.settle_held(tx, judged.held)
         for row, reason in judged.elsewhere:
-            moved = row.member_id and await outbox.move_on(
+            moved = row.member_id and await settling.move_on(
                 tx, row.id, row.attempt, row.member_id, row.address_id or 0, reason, now
             )
             if not moved:
                 judged.ended.append(_ended(row, "unreachable", reason, now))
         if judged.ended:
-            await outbox.settle_ended(tx, judged.ended)
+            await settling.settle_ended(tx, judged.ended)
 
     async def _reserve(
         self, tx: Tx, leaves: list[tuple[Claimed, Rendered]], now: int
@@ -167,8 +216,16 @@ class Claimer:
         at = await pace.reserve(tx, self._name, now * 1_000, sum(costs))
         ready = []
         for (row, rendered), cost in zip(leaves, costs, strict=True):
-            ready.append(Ready(row, rendered, at))
+            ready.append(Ready(row, rendered, at, now, now, now + LEASE))
             at += cost
+        if self._traits.findable:
+            await claims.note(
+                tx,
+                [
+                    {"id": row.id, "said": rendered.digest, "segments": rendered.segments}
+                    for row, rendered in leaves
+                ],
+            )
         return ready
 
 

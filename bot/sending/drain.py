@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
 import structlog
 
 from bot import faults
-from bot.channels.base import Again, Unknown
+from bot.channels.base import Again, Sent, Unknown
 from bot.sending import gate
 from bot.sending.claiming import LEASE, Claimer
+from bot.sending.lanes import Lanes
 from bot.sending.outcome import Answer, NotSent, Settler
 from bot.sending.pace import Pace
 from bot.sending.render import Renderer
-from storage import outbox
+from storage import claims
 from storage.database import GATE
 from storage.errors import Closed, StorageError
-from storage.instant import clock
+from storage.instant import SECOND, clock
 from storage.outbox import REPLY, SOLICITED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.channels.base import Channel
+    from bot.channels.base import Channel, Outcome
     from bot.sending.claiming import Ready
+    from bot.sending.gate import Verdict
     from handlers.dialog.turn import Alliance
     from storage.database import Database
 
@@ -35,6 +37,7 @@ log = structlog.get_logger()
 IDLE = 1.0  # seconds until the outbox is looked at again without being told to
 RENEW = 5.0
 CLAIM_AHEAD = 5  # seconds of the channel's rate that are claimed at most
+JUDGED_FOR = 10 * SECOND  # a verdict older than that is taken again before the send
 
 
 class Drain:
@@ -65,17 +68,15 @@ class Drain:
             channel.name, database, alliance, now, counts_segments=channel.traits.segments
         )
         self._pace = Pace(channel.traits.rate)
+        self._lanes = Lanes(channel.traits.gap_ms)
         self._woken = asyncio.Event()
         self._room = asyncio.Event()
-        self._ready: asyncio.Queue[Ready] = asyncio.Queue()
+        # What is claimed and has no answer yet, by row; of these, what is on its way.
         self._unsent: dict[int, Ready] = {}
         self._flying: set[int] = set()
-        # Rows that wait for an earlier one to the same address, so that they arrive in order.
-        self._behind: dict[int, deque[Ready]] = {}
         self._epoch = 0
-        self._looking = asyncio.Lock()
+        self._turns = asyncio.Lock()
         self._stopping = False
-        self._renewed = 0.0
         database.listen(self.wake)
 
     def wake(self, topic: str) -> None:
@@ -109,12 +110,16 @@ class Drain:
 
     async def _claim_some(self) -> None:
         """Claim as many rows as there is room for, or wait."""
-        most = self._most()
+        most = self._limit() - len(self._unsent)
         if most < max(1, self._limit() // 4):
             self._room.clear()
             await self._room.wait()
             return
         self._woken.clear()
+        if rest := self._pace.rest(_loop_time()):
+            # What is not claimed can still be overtaken by a reply, or be stopped.
+            await self._idle(min(rest, IDLE))
+            return
         try:
             claimed = await self._claim(most)
         except Closed:
@@ -128,17 +133,15 @@ class Drain:
             await asyncio.sleep(IDLE)
             claimed = 0
         if not claimed:
-            try:
-                await asyncio.wait_for(self._woken.wait(), IDLE)
-            except TimeoutError:
-                return
+            await self._idle(IDLE)
+
+    async def _idle(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), seconds)
 
     def _limit(self) -> int:
         by_rate = max(1, int(self._traits.rate * CLAIM_AHEAD))
         return min(2 * self._traits.in_flight, by_rate)
-
-    def _most(self) -> int:
-        return self._limit() - len(self._unsent)
 
     async def _claim(self, most: int) -> int:
         epoch = self._epoch
@@ -149,122 +152,134 @@ class Drain:
         for item in ready:
             item.seen = epoch
             self._unsent[item.row.id] = item
-            self._line_up(item)
+            self._lanes.put(item)
         return claimed
-
-    def _line_up(self, item: Ready) -> None:
-        address = item.row.address_id
-        if address is not None and address in self._behind:
-            self._behind[address].append(item)
-            return
-        if address is not None:
-            self._behind[address] = deque()
-        self._ready.put_nowait(item)
 
     async def _finish(self) -> None:
         """Let what is in flight end, and put back what has not left."""
         for item in list(self._unsent.values()):
             if item.row.id not in self._flying:
-                self._unsent.pop(item.row.id)
-                self._settler.put(Answer(item, NotSent(None), self._now()))
-        while self._flying:
-            await asyncio.sleep(0.01)
-        await self._settler.flush()
-        while self._settler.unsettled:
+                self._drop(item, None)
+        while self._flying or self._settler.unsettled:
+            await self._settler.flush()
             await asyncio.sleep(0.01)
 
     # --- one row ---
 
     async def _work(self) -> None:
         while True:
-            item = await self._ready.get()
+            item = await self._lanes.take()
+            left = False
             try:
-                await self._one(item)
+                left = await self._one(item)
             except Exception as error:  # the worker goes on, whatever one row may do
                 log.error("send_failed", channel=self._channel.name, trace=faults.where(error))
-                self._settled(item, Unknown("error of ours"))
+                if self._is_ours(item):
+                    self._drop(item, None)
+            finally:
+                self._lanes.let_go(item, left=left)
 
-    async def _one(self, item: Ready) -> None:
+    async def _one(self, item: Ready) -> bool:
+        """Send a message when its turn comes, if it may still leave; tell whether it did."""
         await asyncio.sleep(max(0.0, item.leaves_us / 1_000_000 - self._now() / 1_000))
-        await self._pace.turn(self._claimer.units(item.rendered))
-        if item.seen != self._epoch:
-            await self._look_again()
-        if self._stopping:
-            return
-        if self._unsent.get(item.row.id) is not item:
-            self._next(item)
-            return
-        self._flying.add(item.row.id)
+        async with self._turns:
+            if not await self._may_leave(item):
+                return False
+            # From here to the first byte nothing else is waited for: this is when it leaves.
+            self._pace.write(self._claimer.units(item.rendered), _loop_time())
+            self._flying.add(item.row.id)
         began = time.perf_counter()
-        outcome = await self._channel.send(item.outgoing(self._now()))
-        self._sent(self._channel.name, type(outcome).__name__.lower(), time.perf_counter() - began)
-        if isinstance(outcome, Again) and outcome.whole_channel:
-            self._pace.pause(outcome.seconds if outcome.seconds is not None else 1.0)
+        outcome: Outcome
+        try:
+            outcome = await self._channel.send(item.outgoing(self._now()))
+        except Exception as error:  # a channel never raises; if it does, the message may have left
+            log.error("channel_raised", channel=self._channel.name, trace=faults.where(error))
+            outcome = Unknown("error of ours")
         self._settled(item, outcome)
+        self._sent(self._channel.name, type(outcome).__name__.lower(), time.perf_counter() - began)
+        return True
 
-    def _settled(self, item: Ready, outcome: object) -> None:
-        self._settler.put(Answer(item, outcome, self._now()))  # type: ignore[arg-type]
+    async def _may_leave(self, item: Ready) -> bool:
+        """Wait for the turn of a message, and judge it again where something has changed."""
+        while self._is_ours(item):
+            if self._is_stale(item):
+                await self._look_again()
+            elif wait := self._pace.wait(self._claimer.units(item.rendered), _loop_time()):
+                await asyncio.sleep(wait)
+            else:
+                return True
+        return False
+
+    def _is_ours(self, item: Ready) -> bool:
+        return not self._stopping and self._unsent.get(item.row.id) is item
+
+    def _is_stale(self, item: Ready) -> bool:
+        now = self._now()
+        return (
+            item.seen != self._epoch or now >= item.judged_at + JUDGED_FOR or now >= item.lease_until
+        )
+
+    def _settled(self, item: Ready, outcome: Outcome) -> None:
+        pause = 0.0
+        if isinstance(outcome, Again) and outcome.whole_channel:
+            pause = self._pace.trouble(outcome.seconds, _loop_time())
+        elif isinstance(outcome, Sent):
+            self._pace.well()
+        self._settler.put(Answer(item, outcome, self._now(), round(pause * SECOND)))
         self._unsent.pop(item.row.id, None)
         self._flying.discard(item.row.id)
         self._room.set()
-        self._next(item)
 
-    def _next(self, item: Ready) -> None:
-        """Let the next row to this address go, after the gap that its channel keeps."""
-        address = item.row.address_id
-        if address is None:
-            return
-        if self._traits.gap_ms:
-            asyncio.get_running_loop().call_later(
-                self._traits.gap_ms / 1_000, self._next_now, address
-            )
-        else:
-            self._next_now(address)
-
-    def _next_now(self, address: int) -> None:
-        behind = self._behind.get(address)
-        while behind:
-            item = behind.popleft()
-            if self._unsent.get(item.row.id) is item:
-                self._ready.put_nowait(item)
-                return
-        self._behind.pop(address, None)
+    def _drop(self, item: Ready, verdict: Verdict | None) -> None:
+        """Give a row back that has not left."""
+        self._unsent.pop(item.row.id, None)
+        self._settler.put(Answer(item, NotSent(verdict), self._now()))
+        self._room.set()
 
     # --- judging again, and leases ---
 
     async def _look_again(self) -> None:
-        """Judge anew all that is claimed and not in flight: somebody stopped or halted."""
-        async with self._looking:
-            epoch = self._epoch
-            stale = {
-                row: item
-                for row, item in self._unsent.items()
-                if item.seen != epoch and row not in self._flying
-            }
-            if not stale:
-                return
-            now = self._now()
-            found = await self._database.read(lambda tx: outbox.facts(tx, list(stale)))
-            fresh = {row.id: row for row in found}
-            for row_id, item in stale.items():
-                row = fresh.get(row_id)
-                verdict = gate.LEAVE if row is None else self._claimer.verdict(row, (), now)
-                if row is not None and row.attempt == item.row.attempt and verdict is gate.LEAVE:
-                    item.seen = epoch
-                    continue
-                if self._unsent.pop(row_id, None) is not None:
-                    self._settler.put(Answer(item, NotSent(verdict), now))
-                    self._room.set()
+        """Judge anew all that is claimed and not in flight: somebody stopped, or time passed.
+
+        Only whoever holds `_turns` comes here, so that nothing takes flight meanwhile.
+        """
+        epoch, now = self._epoch, self._now()
+        stale = [
+            item
+            for row, item in self._unsent.items()
+            if row not in self._flying and self._is_stale(item)
+        ]
+        verdicts = await self._database.read(lambda tx: self._claimer.again(tx, stale, now))
+        for item in stale:
+            if self._unsent.get(item.row.id) is not item:
+                continue
+            verdict = verdicts.get(item.row.id)
+            if verdict is gate.LEAVE:
+                item.seen, item.judged_at = epoch, now
+            else:
+                self._drop(item, verdict)
 
     async def _renew(self) -> None:
         """Keep the leases of what waits to be sent or is being sent."""
         while True:
             await asyncio.sleep(RENEW)
-            rows = list(self._unsent)
-            if not rows:
+            items = list(self._unsent.values())
+            if not items:
                 continue
-            until = self._now() + LEASE
+            until, rows = self._now() + LEASE, [item.row.id for item in items]
             try:
-                await self._database.write(lambda tx, r=rows, u=until: outbox.renew(tx, r, u))  # type: ignore[misc]
-            except StorageError as error:
+                kept = await self._database.write(
+                    lambda tx, r=rows, u=until: claims.renew(tx, r, u)  # type: ignore[misc]
+                )
+            except Closed:
+                return
+            except Exception as error:  # the loop goes on: the next renewal may come in time
                 log.warning("renewal_waits", channel=self._channel.name, trace=faults.where(error))
+                continue
+            for item in items:
+                if (item.row.id, item.row.attempt) in kept:
+                    item.lease_until = until
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()

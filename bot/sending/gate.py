@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handlers.dialog.turn import Alliance
-    from storage.outbox import Claimed, Status
+    from storage.claims import Claimed
+    from storage.outbox import Status
 
 # How long a question waits for another that is on its way, before it is looked at again.
 TURN_AGAIN = 10 * MINUTE
@@ -80,11 +81,15 @@ def _ended(row: Claimed, now: int) -> End | None:
         return End("expired", "closed")
     if row.expires_at <= now:
         return End("expired", "too late")
+    if row.batch_id is None and not row.text:
+        return End("cancelled", "blanked")
     if row.address_state == "carrier":
         return End("stopped", "carrier")
+    stopped_at = max(row.member_stopped_at, row.address_stopped_at)
     if row.kind == REPLY:
-        return None
-    if row.member_stopped_at or row.address_stopped_at:
+        # The answer to a STOP, and to what they send after it, still leaves.
+        return End("stopped", "stopped") if row.queued_at < stopped_at else None
+    if stopped_at:
         return End("stopped", "stopped")
     if row.question is not None and row.dialog == "done":
         return End("cancelled", "answered")

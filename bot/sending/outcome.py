@@ -13,7 +13,7 @@ from bot.channels.base import Again, Outcome, Refused, Sent, Unknown
 from bot.receipts import mark
 from bot.sending.gate import End, Hold
 from handlers.dialog.manners import month_start
-from storage import dialogs, outbox, pace, tickets
+from storage import claims, dialogs, pace, settling, tickets
 from storage.errors import Closed, StorageError
 from storage.instant import DAY, MINUTE, SECOND
 from storage.outbox import REPLY
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bot.sending.gate import Verdict
     from handlers.dialog.turn import Alliance
     from storage.database import Database, Tx
+    from storage.outbox import Status
 
 log = structlog.get_logger()
 
@@ -45,11 +46,12 @@ class NotSent:
 
 @dataclass(slots=True)
 class Answer:
-    """What became of one claimed row, and when (ms)."""
+    """What became of one claimed row, when (ms), and for how long (ms) the channel rests."""
 
     ready: Ready
     outcome: Outcome | NotSent
     at: int
+    pause: int = 0
 
 
 def delay(tries: int) -> int:
@@ -97,11 +99,32 @@ class Settler:
         answers, self._waiting = self._waiting, []
         if not answers:
             return
+        try:
+            await self._write(answers)
+        except Closed:
+            raise
+        except Exception as error:  # one answer may not take the others with it
+            log.error("settling_failed", channel=self._name, trace=faults.where(error))
+            for answer in answers:
+                await self._alone(answer)
+        finally:
+            self.unsettled -= len(answers)
+
+    async def _alone(self, answer: Answer) -> None:
+        """Settle one answer; where that can't be done its lease lapses, and it is looked into."""
+        try:
+            await self._write([answer])
+        except Closed:
+            raise
+        except Exception as error:  # as above
+            row = answer.ready.row.id
+            log.error("settling_failed", channel=self._name, row=row, trace=faults.where(error))
+
+    async def _write(self, answers: list[Answer]) -> None:
         pause = 0.1
         while True:
             try:
                 await self._database.write(lambda tx: self._settle(tx, answers))
-                self.unsettled -= len(answers)
                 return
             except Closed:
                 raise
@@ -112,26 +135,33 @@ class Settler:
 
     async def _settle(self, tx: Tx, answers: list[Answer]) -> None:
         now = self._now()
-        sent = [a for a in answers if isinstance(a.outcome, Sent)]
+        sent = [answer for answer in answers if isinstance(answer.outcome, Sent)]
         if sent:
             await self._sent(tx, sent, now)
-        for answer in answers:
-            match answer.outcome:
-                case Sent():
-                    continue
-                case Refused():
-                    await self._refused(tx, answer.ready, answer.outcome, now)
-                case Again():
-                    await self._again(tx, answer.ready, answer.outcome, now)
-                case Unknown(error):
-                    await outbox.settle_unknown(
-                        tx, [_row(answer.ready, until_at=now + LOOK_AFTER, reason=error)]
-                    )
-                case NotSent(verdict):
-                    await self._not_sent(tx, answer.ready, verdict, now)
+        others = [answer for answer in answers if not isinstance(answer.outcome, Sent)]
+        if not others:
+            return
+        # A receipt, or a look-up, may have settled some of them already.
+        ours = await claims.ours(tx, [answer.ready.row.id for answer in others])
+        for answer in others:
+            if (answer.ready.row.id, answer.ready.row.attempt) in ours:
+                await self._other(tx, answer, now)
+
+    async def _other(self, tx: Tx, answer: Answer, now: int) -> None:
+        match answer.outcome:
+            case Refused():
+                await self._refused(tx, answer.ready, answer.outcome, now)
+            case Again():
+                await self._again(tx, answer, answer.outcome, now)
+            case Unknown(error):
+                await settling.settle_unknown(
+                    tx, [_row(answer.ready, until_at=now + LOOK_AFTER, reason=error)]
+                )
+            case NotSent(verdict):
+                await self._not_sent(tx, answer.ready, verdict, now)
 
     async def _sent(self, tx: Tx, sent: list[Answer], now: int) -> None:
-        await outbox.settle_sent(
+        await settling.settle_sent(
             tx,
             [
                 _row(
@@ -146,57 +176,60 @@ class Settler:
             await dialogs.opened(tx, asked, now)
         greeted = [a.ready.row.id for a in sent if not a.ready.row.introduced]
         if greeted:
-            await outbox.introduced(tx, greeted)
+            await settling.introduced(tx, greeted)
 
     async def _refused(self, tx: Tx, ready: Ready, refused: Refused, now: int) -> None:
-        row = ready.row
-        await self._refund(tx, ready, now)
-        status = "stopped" if refused.effect == "stopped" else "failed"
-        await outbox.settle_ended(tx, [_row(ready, status=status, reason=refused.error, now=now)])
-        await mark(tx, refused.effect, row.member_id, row.address_id, now)
+        await mark(tx, refused.effect, ready.row.member_id, ready.row.address_id, now)
         if refused.alert:
             await tickets.alert(tx, f"{self._name}: error {refused.error}", now, DAY)
+        status: Status = "stopped" if refused.effect == "stopped" else "failed"
+        await self._end(tx, ready, status, refused.error, now)
+
+    async def _end(self, tx: Tx, ready: Ready, status: Status, error: str, now: int) -> None:
+        """End a row that was not sent, unless the person's next address is tried."""
+        row = ready.row
+        await self._refund(tx, ready)
+        await settling.settle_ended(tx, [_row(ready, status=status, reason=error, now=now)])
         if status == "failed" and row.kind != REPLY and row.member_id and row.address_id:
-            await outbox.move_on(
-                tx, row.id, row.attempt, row.member_id, row.address_id, refused.error, now
+            await settling.move_on(
+                tx, row.id, row.attempt, row.member_id, row.address_id, error, now
             )
 
-    async def _again(self, tx: Tx, ready: Ready, again: Again, now: int) -> None:
-        row = ready.row
-        await self._refund(tx, ready, now)
-        wait = round(again.seconds * SECOND) if again.seconds is not None else delay(row.tries)
+    async def _again(self, tx: Tx, answer: Answer, again: Again, now: int) -> None:
+        ready, row = answer.ready, answer.ready.row
         if again.whole_channel:
-            await pace.pause(tx, self._name, (now + wait) * 1_000)
-        elif row.tries >= MOST_TRIES:
-            await outbox.settle_ended(
-                tx, [_row(ready, status="failed", reason=again.error, now=now)]
-            )
+            # It was not this message's fault, and no attempt at it was made.
+            until_at = answer.at + answer.pause
+            await self._refund(tx, ready)
+            await pace.pause(tx, self._name, until_at * 1_000)
+            await settling.put_back(tx, [_row(ready, until_at=until_at)])
             return
-        await outbox.keep_attempts(tx, [_row(ready, status="again", error=again.error, now=now)])
-        await outbox.settle_again(
-            tx,
-            [
-                _row(
-                    ready, until_at=now + wait, reason=again.error,
-                    uncounted=int(again.whole_channel), maybe_twice=False,
-                )
-            ],
-        )  # fmt: skip
+        if row.tries >= MOST_TRIES:
+            await self._end(tx, ready, "failed", again.error, now)
+            return
+        wait = round(again.seconds * SECOND) if again.seconds is not None else delay(row.tries)
+        await self._refund(tx, ready)
+        await settling.keep_attempts(tx, [_row(ready, status="again", error=again.error, now=now)])
+        await settling.settle_again(
+            tx, [_row(ready, until_at=now + wait, reason=again.error, maybe_twice=False)]
+        )
 
     async def _not_sent(self, tx: Tx, ready: Ready, verdict: Verdict | None, now: int) -> None:
-        await self._refund(tx, ready, now)
+        await self._refund(tx, ready)
         match verdict:
             case Hold(reason, until_at):
-                await outbox.settle_held(tx, [_row(ready, reason=reason, until_at=until_at)])
+                await settling.settle_held(tx, [_row(ready, reason=reason, until_at=until_at)])
             case End(status, reason):
-                await outbox.settle_ended(tx, [_row(ready, status=status, reason=reason, now=now)])
+                await settling.settle_ended(
+                    tx, [_row(ready, status=status, reason=reason, now=now)]
+                )
             case _:  # it leaves by a later claim, which looks at it anew
-                await outbox.put_back(tx, [_row(ready, until_at=0)])
+                await settling.put_back(tx, [_row(ready, until_at=0)])
 
-    async def _refund(self, tx: Tx, ready: Ready, now: int) -> None:
-        """Give back the segments of what has not been sent."""
+    async def _refund(self, tx: Tx, ready: Ready) -> None:
+        """Give back the segments of what has not been sent, to the month they were taken from."""
         if self._counts_segments:
-            month = month_start(now, self._alliance.zone)
+            month = month_start(ready.claimed_at, self._alliance.zone)
             await pace.spend(tx, self._name, month, -ready.rendered.segments)
 
 

@@ -9,54 +9,53 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot import faults
-from bot.channels.base import Choice, Outgoing
-from bot.sending.render import Renderer
-from storage import dialogs, outbox
+from bot.channels.base import Outgoing
+from bot.sending.claiming import LEASE
+from bot.sending.outcome import LOOK_AFTER, MOST_TRIES, delay
+from handlers.dialog.manners import month_start
+from storage import claims, dialogs, pace, settling
+from storage.database import OUTBOX
 from storage.errors import CannotTell, Closed, StorageError
-from storage.instant import DAY, SECOND, clock
+from storage.instant import DAY, HOUR, SECOND, clock
+from storage.outbox import REPLY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.channels.base import Channel
-    from bot.sending.render import Rendered
     from handlers.dialog.turn import Alliance
     from storage.database import Database, Row, Tx
 
 log = structlog.get_logger()
 
 EVERY = 1.0
-AT_ONCE = 50
-LOOK_AFTER = 10 * SECOND
+AT_ONCE = 20  # look-ups under way together
 ASK_AGAIN = 30 * SECOND
 NEVER = 3_650 * DAY
+
+# The provider's clock may differ from ours; what is found and ours already is left aside.
+SLACK = HOUR
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A row whose outcome is not known. Instants in ms."""
+    """A row whose outcome is not known; `said` is the digest of what left. Instants in ms."""
 
     id: int
     attempt: int
-    address_id: int | None
     to: str
-    text: str
-    choices: str
-    language: str
-    batch_id: int | None
+    said: str
+    segments: int
+    kind: int
+    question: int | None
+    tries: int
     queued_at: int
     expires_at: int
     lease_until: int
-    tries: int
-    member_id: int | None
-    kind: int
-    round_id: int | None
-    question: int | None
-    introduced: bool
 
     @classmethod
     def of(cls, row: Row) -> Doubt:
-        """Return the doubt that a row of `outbox.doubtful` is."""
+        """Return the doubt that a row of `claims.doubtful` is."""
         return cls(*row)
 
 
@@ -72,7 +71,7 @@ class Reconciler:
     ) -> None:
         self._channel = channel
         self._database = database
-        self._renderer = Renderer(alliance)
+        self._alliance = alliance
         self._now = now
 
     async def run(self) -> None:
@@ -95,80 +94,107 @@ class Reconciler:
 
         async def take(tx: Tx) -> list[Doubt]:
             # The lease alone tells that a sender is gone: also this process's own, killed before.
-            await outbox.lapsed(tx, now, now + LOOK_AFTER)
-            rows = await outbox.doubtful(tx, self._channel.name, now, AT_ONCE)
+            await claims.lapsed(tx, now, now + LOOK_AFTER)
+            rows = await claims.doubtful(tx, self._channel.name, now, AT_ONCE)
             return [Doubt.of(row) for row in rows]
 
         doubts = await self._database.write(take)
-        for doubt in doubts:
-            await self._one(doubt)
+        ended = await asyncio.gather(*map(self._one, doubts), return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
         return len(doubts)
 
     async def _one(self, doubt: Doubt) -> None:
-        if not self._channel.traits.findable:
-            await self._database.write(lambda tx: self._send_again(tx, doubt, maybe_twice=True))
-            return
-        rendered = await self._database.read(lambda tx: self._render(tx, doubt))
+        """Clear up one doubt; where that fails it is looked into later, after the others."""
         try:
-            found = await self._channel.find(_outgoing(doubt, rendered), doubt.queued_at)
-        except CannotTell as error:
-            log.warning("can_not_tell", channel=self._channel.name, trace=faults.where(error))
-            later = self._now() + ASK_AGAIN
-            await self._database.write(lambda tx: outbox.defer(tx, doubt.id, later))
-            return
+            if self._channel.traits.findable:
+                await self._ask(doubt)
+            else:
+                await self._database.write(lambda tx: self._may_have_left(tx, doubt))
+        except StorageError:
+            raise
+        except Exception as error:
+            event = "can_not_tell" if isinstance(error, CannotTell) else "reconciling_failed"
+            log.warning(event, channel=self._channel.name, trace=faults.where(error))
+            await self._defer(doubt, ASK_AGAIN)
+
+    async def _defer(self, doubt: Doubt, wait: int) -> None:
+        until = self._now() + wait
+        await self._database.write(lambda tx: claims.defer(tx, doubt.id, until))
+
+    async def _ask(self, doubt: Doubt) -> None:
+        """Ask the provider. Raises CannotTell."""
+        message = Outgoing(doubt.id, doubt.attempt, doubt.to, "", digest=doubt.said)
+        found = await self._channel.find(message, doubt.queued_at - SLACK)
 
         async def unit(tx: Tx) -> None:
+            if not await self._is_open(tx, doubt):
+                return
             for sent in found:
-                if not await outbox.knows(tx, self._channel.name, sent.provider_id):
-                    await self._found(tx, doubt, sent.provider_id, rendered.segments)
+                if not await settling.knows(tx, self._channel.name, sent.provider_id):
+                    await self._found(tx, doubt, sent.provider_id)
                     return
-            await self._send_again(tx, doubt, maybe_twice=False)
+            await self._not_found(tx, doubt)
 
         await self._database.write(unit)
 
-    async def _render(self, tx: Tx, doubt: Doubt) -> Rendered:
-        return await self._renderer.render(
-            tx, batch_id=doubt.batch_id, kind=doubt.kind, text=doubt.text, choices=doubt.choices,
-            language=doubt.language, round_id=doubt.round_id, question=doubt.question,
-            introduced=doubt.introduced,
-        )  # fmt: skip
+    async def _is_open(self, tx: Tx, doubt: Doubt) -> bool:
+        """Tell whether nobody has settled it meanwhile: a receipt, or its own late answer."""
+        return (doubt.id, doubt.attempt) in await claims.ours(tx, [doubt.id])
 
-    async def _found(self, tx: Tx, doubt: Doubt, provider_id: str, parts: int) -> None:
+    async def _found(self, tx: Tx, doubt: Doubt, provider_id: str) -> None:
         now = self._now()
-        await outbox.settle_sent(
+        await settling.settle_sent(
             tx,
             [
                 {"id": doubt.id, "attempt": doubt.attempt, "provider_id": provider_id,
-                 "segments": parts, "at": now, "now": now}
+                 "segments": doubt.segments, "at": now, "now": now}
             ],
         )  # fmt: skip
         if doubt.question is not None:
             await dialogs.opened(tx, [doubt.id], now)
-        if not doubt.introduced:
-            await outbox.introduced(tx, [doubt.id])
+        if doubt.kind != REPLY:
+            await settling.introduced(tx, [doubt.id])
 
-    async def _send_again(self, tx: Tx, doubt: Doubt, *, maybe_twice: bool) -> None:
+    async def _not_found(self, tx: Tx, doubt: Doubt) -> None:
+        """Send what has not left again, unless it has become too late or too often."""
         now = self._now()
-        if doubt.expires_at <= now:
-            # Too late to send again, and nobody can say whether it arrived: it stays unknown.
-            await outbox.defer(tx, doubt.id, now + NEVER)
+        if self._channel.traits.segments:
+            claimed_at = doubt.lease_until - LEASE
+            month = month_start(claimed_at, self._alliance.zone)
+            await pace.spend(tx, self._channel.name, month, -doubt.segments)
+        if doubt.expires_at > now and doubt.tries < MOST_TRIES:
+            await self._send_again(tx, doubt, now, maybe_twice=False)
             return
-        named = {"id": doubt.id, "attempt": doubt.attempt}
-        await outbox.keep_attempts(
-            tx, [named | {"status": "unknown", "error": "not found", "now": now}]
-        )
-        await outbox.settle_again(
+        status = "expired" if doubt.expires_at <= now else "failed"
+        await settling.settle_ended(
             tx,
             [
-                named
-                | {"until_at": now, "reason": "unknown", "uncounted": 0, "maybe_twice": maybe_twice}
+                {"id": doubt.id, "attempt": doubt.attempt, "status": status,
+                 "reason": "not found", "now": now}
             ],
+        )  # fmt: skip
+
+    async def _may_have_left(self, tx: Tx, doubt: Doubt) -> None:
+        """Send once more what nobody can be asked about, and mark that it may come twice."""
+        now = self._now()
+        if not await self._is_open(tx, doubt):
+            return
+        if doubt.expires_at > now and doubt.tries < MOST_TRIES:
+            await self._send_again(tx, doubt, now, maybe_twice=True)
+        else:
+            # It is not sent again, and nobody can say whether it arrived: it stays unknown.
+            await claims.defer(tx, doubt.id, now + NEVER)
+
+    async def _send_again(self, tx: Tx, doubt: Doubt, now: int, *, maybe_twice: bool) -> None:
+        named = {"id": doubt.id, "attempt": doubt.attempt}
+        await settling.keep_attempts(
+            tx, [named | {"status": "unknown", "error": "no answer", "now": now}]
         )
-        await tx.notify("outbox")
-
-
-def _outgoing(doubt: Doubt, rendered: Rendered) -> Outgoing:
-    return Outgoing(
-        row=doubt.id, attempt=doubt.attempt, to=doubt.to, text=rendered.text,
-        choices=tuple(Choice(c.label, c.data) for c in rendered.choices),
-    )  # fmt: skip
+        # The first time at once: it has waited for its lease, and for a receipt.
+        until_at = now + (delay(doubt.tries) if doubt.tries > 1 else 0)
+        await settling.settle_again(
+            tx, [named | {"until_at": until_at, "reason": "unknown", "maybe_twice": maybe_twice}]
+        )
+        await tx.notify(OUTBOX)

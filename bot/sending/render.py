@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.channels.base import Choice
+from bot.channels.base import Choice, digest
 from handlers.dialog import forms
 from handlers.dialog.messages import ALLIANCE, msg
 from handlers.dialog.text import plain, segments
@@ -24,11 +24,17 @@ INTRODUCTION = msg("{alliance} writes to you. STOP ends it.", alliance=ALLIANCE)
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What leaves: the text, its buttons, and how many segments it takes."""
+    """What leaves: the text, its buttons, how many segments it takes, and its digest."""
 
     text: str
     choices: tuple[Choice, ...]
     segments: int
+    digest: str
+
+    @classmethod
+    def of(cls, text: str, choices: tuple[Choice, ...]) -> Rendered:
+        """Return a text with what follows from it."""
+        return cls(text, choices, segments(text), digest(text))
 
 
 class Renderer:
@@ -38,11 +44,13 @@ class Renderer:
         self._alliance = alliance
         self._texts: dict[int, dict[str, str]] = {}
         self._rendered: dict[tuple[int, str, bool], Rendered] = {}
+        self._forgotten = 0
 
     def forget(self) -> None:
         """Read again what batches say: one may have been extended."""
         self._texts.clear()
         self._rendered.clear()
+        self._forgotten += 1
 
     async def render(
         self,
@@ -60,27 +68,30 @@ class Renderer:
         """Return what a row says."""
         if batch_id is None:
             buttons = tuple(Choice(*pair) for pair in json.loads(choices)) if choices else ()
-            return Rendered(text, buttons, segments(text))
+            return Rendered.of(text, buttons)
         greets = kind != REPLY and not introduced
         found = self._rendered.get((batch_id, language, greets))
         if found is None:
-            found = await self._batch(tx, batch_id, language, round_id, question, greets=greets)
-            self._rendered[batch_id, language, greets] = found
+            forgotten = self._forgotten
+            texts = self._texts.get(batch_id) or await batches.texts(tx, batch_id)
+            found = await self._batch(tx, texts, language, round_id, question, greets=greets)
+            # What was read before a change, and is kept after it, would be kept for ever.
+            if forgotten == self._forgotten:
+                self._texts[batch_id] = texts
+                self._rendered[batch_id, language, greets] = found
         return found
 
     async def _batch(
         self,
         tx: Tx,
-        batch_id: int,
+        texts: dict[str, str],
         language: str,
         round_id: int | None,
         question: int | None,
         *,
         greets: bool,
     ) -> Rendered:
-        if batch_id not in self._texts:
-            self._texts[batch_id] = await batches.texts(tx, batch_id)
-        text = forms.said(self._texts[batch_id], language)
+        text = forms.said(texts, language)
         if greets:
             said = INTRODUCTION.say(self._alliance.language(language), alliance=self._alliance.name)
             text = f"{said} {text}"
@@ -92,4 +103,4 @@ class Renderer:
             options = form.questions[question].options
             found = forms.buttons(form, question, options, language, round_id)
             buttons = tuple(Choice(*pair) for pair in found)
-        return Rendered(text, buttons, segments(text))
+        return Rendered.of(text, buttons)

@@ -9,15 +9,18 @@ from handlers.dialog import asking, forms
 from handlers.dialog.asking import Asked, Flow, Stay
 from handlers.dialog.forms import SKIPPED, Skipped
 from handlers.dialog.messages import CODE, OPTION, QUESTION, WHEN, msg
-from handlers.dialog.text import read_digits
-from storage import addresses, answers, dialogs, outbox, tickets
-from storage.instant import DAY
+from handlers.dialog.text import fold, read_digits
+from storage import addresses, answers, dialogs, inbound, outbox, rounds, tickets
+from storage import forms as stored_forms
+from storage.instant import DAY, MINUTE
 
 if TYPE_CHECKING:
-    from handlers.dialog.forms import Option, Question
+    from handlers.dialog.forms import Form, Option, Question
     from handlers.dialog.turn import Turn
 
 MOST_TRIES = 3
+OUTDATED = MINUTE
+LATE = 7 * DAY  # after its close a digit is still taken for an answer to a round
 
 ECHO_DIGIT = msg(
     "Thank you. {question} We have: {answer}. To change, send another number before {when}.",
@@ -30,6 +33,7 @@ ECHO = msg(
 ECHO_SKIP = msg(
     "You skipped: {question} To answer, send CHANGE {code}.", question=QUESTION, code=CODE
 )
+NOTED = msg("Thank you. We have: {answer}.", answer=f"4 {OPTION}")
 TOO_LATE = msg("That question is closed, so this answer is not counted. POLLS shows what is open.")
 
 # Longest part of an answer in words that an echo repeats.
@@ -38,14 +42,23 @@ ECHOED = 40
 
 async def take(turn: Turn) -> bool:
     """Deal with a message as an answer; False when no question of theirs can be meant."""
+    if turn.sender.coming and await _on_its_way(turn):
+        return True
+    return await _take(turn) or await _on_its_way(turn) or await _out_of_time(turn)
+
+
+async def _take(turn: Turn) -> bool:
     sender = turn.sender
     if not sender.form:
-        return await _on_its_way(turn)
+        return False
     asked = Asked(sender.round_id, forms.load(sender.form), sender.closes_at, sender.lead)
+    if turn.now + OUTDATED < max(sender.opened_at, sender.answered_at):
+        # Replayed, and meant for what was asked before: it changes no later answer.
+        return read_digits(turn.text) is not None
     if _over(turn):
-        if sender.dialog != "open" or read_digits(turn.text) is None:
+        if not _names_an_answer(turn, asked.form):
             return False
-        turn.say(TOO_LATE)
+        await refuse(turn)
         return True
     match sender.dialog:
         case "open":
@@ -57,19 +70,83 @@ async def take(turn: Turn) -> bool:
             return await _afterwards(turn, asked)
 
 
+async def _out_of_time(turn: Turn) -> bool:
+    """Refuse an answer to a round that has closed, or a change a day after the echo.
+
+    False where the text can't be one: a late choice is nobody's to read either.
+    """
+    sender = turn.sender
+    if not sender.member_id:
+        return False
+    closed = await rounds.closed_lately(turn.tx, sender.member_id, turn.now - LATE)
+    if closed is not None:
+        form = forms.load((await stored_forms.by_id(turn.tx, closed.form_id)).body)
+        if _names_an_answer(turn, form):
+            await refuse(turn)
+            return True
+    if sender.form and sender.closes_at and _names_an_answer(turn, forms.load(sender.form)):
+        turn.say(forms.CHANGE, code=sender.round_code)
+        return True
+    return False
+
+
+async def refuse(turn: Turn) -> None:
+    """Say that an answer is not counted, and forget what it was."""
+    await inbound.blank(turn.tx, turn.sender.channel, turn.key)
+    turn.say(TOO_LATE)
+
+
+def _names_an_answer(turn: Turn, form: Form) -> bool:
+    """Tell whether a text is a number, or an option's own words with or without one."""
+    if read_digits(turn.text) is not None:
+        return True
+    words = fold(turn.text).lstrip("0123456789.,:;()[] -").rstrip(".!? ")
+    return any(
+        words == fold(text)
+        for question in form.questions
+        for option in question.options
+        for text in option.text.values()
+    )
+
+
 def _over(turn: Turn) -> bool:
     return 0 < turn.sender.closes_at <= turn.now
 
 
-async def press(turn: Turn, position: int, typed: str) -> None:
-    """Deal with a pressed button, which carries its round: the sender stands in that round."""
+async def press(turn: Turn, round_id: int, position: int, typed: str) -> None:
+    """Deal with a pressed button, which carries its round: the sender stands in that round.
+
+    Whoever presses has seen the question, whatever is known yet of its message.
+    """
+    if not turn.sender.form:
+        for row in await outbox.unseen(turn.tx, turn.sender.member_id):
+            if row[0] == round_id and await _stands_at(turn, row[0], row[3]):
+                break
     sender = turn.sender
     if not sender.form or _over(turn):
-        turn.say(TOO_LATE)
+        await refuse(turn)
         return
     asked = Asked(sender.round_id, forms.load(sender.form), sender.closes_at, sender.lead)
-    if position < len(asked.form.questions):
+    if position >= len(asked.form.questions):
+        return
+    at_it = sender.question == position and sender.dialog != "done"
+    if asked.form.questions[position].sets and not at_it:
+        await _set_again(turn, asked, position, typed)
+    else:
         await _answer(turn, asked, position, typed)
+
+
+async def _set_again(turn: Turn, asked: Asked, position: int, typed: str) -> None:
+    """Let an older button change what was set of the person, and go on from where they are."""
+    question = asked.form.questions[position]
+    options = await asking.options_of(turn, question)
+    value = forms.kind(question.kind).read(question, options, typed)
+    # What has been agreed to is taken back by STOP alone, and a button is often pressed twice.
+    if question.sets == "consent" or value is None or isinstance(value, Skipped):
+        return
+    if await asking.put(turn, question, value) is Flow.GO_ON:
+        shown = forms.kind(question.kind).shown(question, options, value, turn.language)
+        turn.say(NOTED, answer=shown[:ECHOED])
 
 
 async def skip(turn: Turn) -> bool:
@@ -90,17 +167,21 @@ async def _on_its_way(turn: Turn) -> bool:
     sender = turn.sender
     if not sender.member_id or read_digits(turn.text) is None:
         return False
-    for round_id, question, status in await outbox.unseen(turn.tx, sender.member_id):
-        if status in ("sending", "unknown"):
-            await dialogs.put(
-                turn.tx, sender.member_id, round_id, address_id=sender.address_id,
-                question=question, state="open", tries=0, opened_at=turn.now,
-            )  # fmt: skip
-            found = await addresses.sender(turn.tx, sender.channel, sender.value, round_id)
-            if found is not None and found.form:
-                turn.sender = found
-                return await take(turn)
+    for round_id, _, status, row in await outbox.unseen(turn.tx, sender.member_id):
+        if status in ("sending", "unknown") and await _stands_at(turn, round_id, row):
+            return await _take(turn)
     return False
+
+
+async def _stands_at(turn: Turn, round_id: int, row: int) -> bool:
+    """Open the question that an outbox row carries; False where its round is not open."""
+    await dialogs.opened(turn.tx, [row], turn.now)
+    found = await addresses.sender(turn.tx, turn.sender.channel, turn.sender.value, round_id)
+    if found is None or not found.form:
+        return False
+    turn.sender = found
+    await inbound.belongs(turn.tx, found.channel, turn.key, round_id)
+    return True
 
 
 async def _not_seen_yet(turn: Turn, asked: Asked) -> bool:
@@ -119,12 +200,15 @@ async def _afterwards(turn: Turn, asked: Asked) -> bool:
     sender = turn.sender
     since = sender.answered_at or sender.opened_at
     question = asked.form.questions[sender.question]
-    if question.sets or turn.now - since > DAY or read_digits(turn.text) is None:
+    if question.sets or turn.now - since > DAY or not _names_an_answer(turn, asked.form):
         return False
-    options = await asking.options_of(turn, question)
-    if forms.kind(question.kind).read(question, options, turn.text) is None:
-        return False
-    await _answer(turn, asked, sender.question, turn.text)
+    options, kind = await asking.options_of(turn, question), forms.kind(question.kind)
+    is_number = read_digits(turn.text) is not None
+    if is_number and kind.read(question, options, turn.text) is not None:
+        await _answer(turn, asked, sender.question, turn.text)
+    elif sender.dialog == "done":
+        # What somebody would rather have chosen is nobody's to read: no ticket.
+        turn.reply(kind.retry(question, options, turn.language))
     return True
 
 
@@ -189,7 +273,7 @@ async def _keep(
         state="done" if last or sender.dialog != "open" else "open",
         tries=0, opened_at=sender.opened_at or turn.now, answered_at=turn.now,
     )  # fmt: skip
-    _echo(turn, asked, question, value, options)
+    _echo(turn, asked, question, value, options, by_digit=last and not sender.later)
     await _free(turn)
 
 
@@ -230,8 +314,10 @@ def _echo(
     question: Question,
     value: str | Skipped,
     options: tuple[Option, ...],
+    *,
+    by_digit: bool,
 ) -> None:
-    """Say what was kept. The echo belongs to the round, so that its close blanks it."""
+    """Say what was kept, and how to change it. The echo belongs to the round, so that its close blanks it."""
     language, sender = turn.language, turn.sender
     asks = forms.said(question.text, language)
     if isinstance(value, Skipped):
@@ -240,7 +326,7 @@ def _echo(
         kind = forms.kind(question.kind)
         answer = kind.shown(question, options, value, language)[:ECHOED]
         when = asking.by_when(turn.alliance, asked.closes_at, turn.now)
-        message = ECHO if question.kind == "text" else ECHO_DIGIT
+        message = ECHO_DIGIT if by_digit and question.kind != "text" else ECHO
         text = message.say(
             language, question=asks, answer=answer, when=when, code=sender.round_code
         )

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from handlers.dialog import forms
+from handlers.dialog.messages import ALLIANCE, msg
 from handlers.dialog.when import say_when
 from storage import dialogs
 from storage import forms as stored_forms
@@ -39,9 +40,9 @@ class Stay:
 Source = "Callable[[Turn], Awaitable[tuple[Option, ...]]]"
 Setter = "Callable[[Turn, str], Awaitable[Flow | Stay]]"
 
-# What need not be asked again on the way through a form, by what the question sets.
-_KNOWN = {"platform": "platform_id", "type": "type"}
+STOPPED = msg("You asked {alliance} to stop. To hear from us again send START.", alliance=ALLIANCE)
 
+_KNOWN: dict[str, Callable[[Turn], Awaitable[bool]]] = {}
 _SOURCES: dict[str, Callable[[Turn], Awaitable[tuple[Option, ...]]]] = {}
 _SETTERS: dict[str, Callable[[Turn, str], Awaitable[Flow | Stay]]] = {}
 _FINISHERS: dict[str, Callable[[Turn], Awaitable[None]]] = {}
@@ -66,6 +67,16 @@ def setter(name: str) -> Callable[..., Callable[[Turn, str], Awaitable[Flow | St
         run: Callable[[Turn, str], Awaitable[Flow | Stay]],
     ) -> Callable[[Turn, str], Awaitable[Flow | Stay]]:
         _SETTERS[name] = run
+        return run
+
+    return keep
+
+
+def known(name: str) -> Callable[..., Callable[[Turn], Awaitable[bool]]]:
+    """Let a function tell whether what a question sets is known, so that it isn't asked."""
+
+    def keep(run: Callable[[Turn], Awaitable[bool]]) -> Callable[[Turn], Awaitable[bool]]:
+        _KNOWN[name] = run
         return run
 
     return keep
@@ -146,7 +157,7 @@ async def ask_from(turn: Turn, asked: Asked, position: int) -> bool:
     following: int | None = position
     while following is not None:
         question = asked.form.questions[following]
-        if not getattr(turn.sender, _KNOWN.get(question.sets, ""), None):
+        if not await _is_known(turn, question):
             options = await options_of(turn, question)
             if not question.source or len(options) > 1:
                 await ask_one(turn, asked, following, options)
@@ -155,6 +166,18 @@ async def ask_from(turn: Turn, asked: Asked, position: int) -> bool:
                 await put(turn, question, options[0].value)
         following = forms.next_question(asked.form, following)
     return False
+
+
+async def _is_known(turn: Turn, question: Question) -> bool:
+    told = _KNOWN.get(question.sets)
+    return told is not None and await told(turn)
+
+
+def declined(turn: Turn) -> bool:
+    """Tell whether this person asked us to stop, and say how to hear from us again."""
+    if turn.stopped:
+        turn.say(STOPPED, (("START", "w:START"),), alliance=turn.alliance.name)
+    return turn.stopped
 
 
 async def ask_one(

@@ -55,28 +55,33 @@ def shows(counts: Counts, smallest: int) -> bool:
 def suppress(groups: Mapping[str, Counts], smallest: int) -> tuple[Group, ...]:
     """Hide the groups that say too much, and others until their sum says no more either.
 
-    Totals are shown beside, so what is hidden can be added up by subtraction: taken
-    together it must be a group that could be shown itself.
+    Totals are shown beside, so what is hidden can be added up by subtraction: taken together
+    it must be a group that could be shown itself, also for whoever takes the answers of one
+    small group away because they are their own. Groups of whom nobody answered are left out.
     """
-    hidden = {name for name, counts in groups.items() if counts and not shows(counts, smallest)}
-    order = sorted(groups, key=lambda name: (sum(groups[name].values()), name))
-    for name in order:
-        if not hidden or _together_shows(groups, hidden, smallest):
+    answered = {name: counts for name, counts in groups.items() if any(counts.values())}
+    hidden = {name for name, counts in answered.items() if not shows(counts, smallest)}
+    for name in sorted(answered, key=lambda name: (sum(answered[name].values()), name)):
+        if not hidden or _says_no_more(answered, hidden, smallest):
             break
         hidden.add(name)
     return tuple(
-        Group(name, None if name in hidden else dict(groups[name])) for name in sorted(groups)
+        Group(name, None if name in hidden else dict(answered[name])) for name in sorted(answered)
     )
 
 
-def _together_shows(groups: Mapping[str, Counts], hidden: set[str], smallest: int) -> bool:
-    if len(hidden) < 2:
-        return False
-    together: Counts = {}
-    for name in hidden:
+def _says_no_more(groups: Mapping[str, Counts], hidden: set[str], smallest: int) -> bool:
+    small = [name for name in hidden if sum(groups[name].values()) < smallest]
+    left_over = [hidden, *(hidden - {name} for name in small)]
+    return all(shows(_together(groups, names), smallest) for names in left_over)
+
+
+def _together(groups: Mapping[str, Counts], names: set[str]) -> Counts:
+    found: Counts = {}
+    for name in names:
         for value, count in groups[name].items():
-            together[value] = together.get(value, 0) + count
-    return shows(together, smallest)
+            found[value] = found.get(value, 0) + count
+    return found
 
 
 def result(

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog import answering, confirming
+from handlers.dialog import answering, asking, confirming, forgetting
 from handlers.dialog.messages import msg
 from handlers.dialog.stop import stop_word
-from handlers.dialog.text import clean, fold, unmarked
+from handlers.dialog.text import clean, fold, read_digits, unmarked
 from handlers.dialog.turn import commands, words
 from storage import addresses, tickets
 from storage.instant import DAY
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LONGEST_TICKET = 1_600
 TYPO_AT_LEAST = 4
+# What stops and starts is a message that says nothing else: `_stop_start_help` finds it.
+ALONE = {"STOP", "START"}
 
 DID_YOU_MEAN = msg("Did you mean {word}? Send {word}.", word="A" * 12)
 MEMBERS_ONLY = msg("That is for members of {alliance}. Send JOIN to take part.", alliance="A" * 24)
@@ -41,7 +43,15 @@ MEDIA_PASSED_ON = msg(
 
 async def route(turn: Turn) -> None:
     """Deal with one message of a person."""
-    turn.text = clean(turn.text)
+    turn.text, turn.choice = clean(turn.text), clean(turn.choice)
+    # Of somebody who stopped or said no nothing is kept, until they say otherwise.
+    turn.forgotten = bool(turn.barred) and not turn.sender.member_id
+    await _routed(turn)
+    if turn.forgotten:
+        await forgetting.hide(turn)
+
+
+async def _routed(turn: Turn) -> None:
     if await _stop_start_help(turn) or await _choice(turn):
         return
     if turn.kind in ("media", "contact"):
@@ -67,6 +77,8 @@ async def _typed(turn: Turn) -> None:
         return
     if _may_answer(turn) and await answering.take(turn):
         return
+    if turn.is_member and read_digits(turn.text) is not None and asking.declined(turn):
+        return
     word = _meant(turn)
     if word is not None:
         turn.say(DID_YOU_MEAN, word=word)
@@ -76,7 +88,7 @@ async def _typed(turn: Turn) -> None:
 
 async def _stop_start_help(turn: Turn) -> bool:
     meaning = turn.opt_out or None
-    if meaning is None and turn.text and turn.kind in ("text", "edit", "media"):
+    if meaning is None and turn.text and turn.kind in ("text", "edit", "media", "choice"):
         meaning = stop_word(turn.text, turn.alliance.languages)
     if meaning is None:
         return False
@@ -92,16 +104,14 @@ async def _choice(turn: Turn) -> bool:
         return await confirming.take(turn)
     if turn.choice.startswith("w:"):
         turn.text = turn.choice.removeprefix("w:")
-        found = _command(turn)
-        if found is not None:
+        if not await _stop_start_help(turn) and (found := _command(turn)) is not None:
             await _call(turn, *found)
         return True
     parsed = pressed(turn.choice)
     if parsed is None or not _may_answer(turn):
-        turn.say(answering.TOO_LATE)
+        await answering.refuse(turn)
         return True
-    _, position, typed = parsed
-    await answering.press(turn, position, typed)
+    await answering.press(turn, *parsed)
     return True
 
 
@@ -124,8 +134,11 @@ def _command(turn: Turn) -> tuple[Command, str] | None:
     first, _, rest = unmarked(turn.text).strip().partition(" ")
     head, _, below = first.partition("\n")
     # Telegram puts the bot's name behind a command: /polls@some_bot.
-    word = fold(head.removeprefix("/").partition("@")[0].rstrip(".!:,"))
+    word = fold(head.removeprefix("/").partition("@")[0].rstrip(".!?:,"))
     found = words(turn.alliance.languages).get(word)
+    if found is not None and found.word in ALONE:
+        # As Telegram has it: /start opens a conversation, and lifts no STOP.
+        found = commands()["JOIN"] if word == "start" and head.startswith("/") else None
     return (found, f"{below} {rest}".strip()) if found else None
 
 

@@ -71,7 +71,8 @@ class Turn:
     """One message while it is dealt with. All its effects go through `tx`.
 
     `kind` is the channel's (text, edit, choice, start, media, contact). `one_question`
-    says that the phone shows one question at a time and has no buttons.
+    says that the phone shows one question at a time and has no buttons. `key` is the hash
+    under which the message is kept.
     """
 
     tx: Tx
@@ -84,6 +85,7 @@ class Turn:
     media: str = ""
     opt_out: str = ""
     barred: str = ""
+    key: str = ""
     one_question: bool = True
     code: str = "0000"
     replies: list[Reply] = field(default_factory=list)

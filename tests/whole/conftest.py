@@ -1,4 +1,4 @@
-"""The fixture most whole-path tests begin with."""
+"""The fixtures that most whole-path tests begin with."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.whole.chat import Chat
 from tests.whole.world import World, world
 
 if TYPE_CHECKING:
@@ -17,4 +18,17 @@ if TYPE_CHECKING:
 async def here(tmp_path: Path) -> AsyncIterator[World]:
     """A running Switchboard with virtual phones."""
     async with world(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def chat() -> Chat:
+    """A channel with buttons, on which several questions may be open at once."""
+    return Chat()
+
+
+@pytest.fixture
+async def both(tmp_path: Path, chat: Chat) -> AsyncIterator[World]:
+    """A running Switchboard with virtual phones and a chat channel."""
+    async with world(tmp_path, chats=(chat,)) as found:
         yield found

@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 import itertools
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
+import bot.app
 from bot.app import App
 from bot.channels.base import Inbound
 from bot.config import load
 from handlers import close, poll
+from handlers.dialog.text import segments
 from storage import audience, platforms
 from storage.instant import clock
 from storage.opening import open_database, place
@@ -19,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from bot.channels.base import Event
     from storage.database import Database, Tx
     from storage.rounds import Round
+    from tests.whole.chat import Chat
 
 CONFIG = """
 [alliance]
@@ -42,19 +47,31 @@ _keys = itertools.count(1)
 
 
 class Phone:
-    """A basic phone: what it sends and what it has been sent."""
+    """A phone: what it sends and what it has been sent. `longest` in segments, 0 for any."""
 
-    def __init__(self, world: World, number: str) -> None:
+    def __init__(
+        self, world: World, number: str, channel: str = "phones", longest: int = 2
+    ) -> None:
         self._world = world
         self.number = number
+        self.channel = channel
+        self.longest = longest
         self._seen = 0
 
     async def say(self, text: str, **inbound: Any) -> list[str]:
         """Send a message, wait until everything is settled, return what came since."""
-        key = inbound.pop("key", f"k{next(_keys)}")
-        event = Inbound("phones", key, self.number, text, **inbound)
-        await self._world.app.intake.accept([event])
+        await self.send(text, **inbound)
         return await self.hear()
+
+    async def send(self, text: str, **inbound: Any) -> None:
+        """Send a message and wait for nothing."""
+        key = inbound.pop("key", f"k{next(_keys)}")
+        event = Inbound(self.channel, key, self.number, text, **inbound)
+        await self._world.accept(event)
+
+    async def press(self, data: str) -> list[str]:
+        """Press the button that carries this data."""
+        return await self.say("", kind="choice", choice=data, callback=f"b{next(_keys)}")
 
     async def hear(self) -> list[str]:
         """Wait until everything is settled and return the texts that came since last time."""
@@ -63,10 +80,12 @@ class Phone:
     async def messages(self) -> list[dict[str, Any]]:
         """Return what came since last time, whole."""
         await self._world.settled()
-        found = self._world.simulator.messages(self.number, self._seen)
+        found = self._world.app.channels[self.channel].messages(self.number, self._seen)  # type: ignore[attr-defined]
         if found:
             self._seen = found[-1]["id"]
-        return found
+        for message in found:
+            assert not self.longest or segments(message["text"]) <= self.longest, message["text"]
+        return list(found)
 
     async def join(self, *answers: str) -> None:
         """Sign up: consent, then these answers, then skip the rest."""
@@ -81,10 +100,12 @@ class Phone:
 class World:
     """The parts a test reaches into. `now` (ms) moves only by `pass_time`."""
 
-    def __init__(self, database: Database, settings: Any) -> None:
+    def __init__(self, database: Database, settings: Any, chats: tuple[Chat, ...] = ()) -> None:
         self.offset = 0
         self.database = database
-        self.app = App(settings, database, self.now)
+        channels = bot.app.channels_of(settings) | {chat.name: chat for chat in chats}
+        with patch.object(bot.app, "channels_of", return_value=channels):
+            self.app = App(settings, database, self.now)
         self.alliance = self.app.alliance
         self.simulator: Any = self.app.channels.get("phones")
 
@@ -108,6 +129,14 @@ class World:
     def phone(self, last: int) -> Phone:
         """Return the phone whose number ends so (0 to 199)."""
         return Phone(self, f"+1202555{100 + last:04d}")
+
+    def chatter(self, last: int, channel: str = "chat") -> Phone:
+        """Return the person of a chat channel whose user id ends so; see `tests.whole.chat`."""
+        return Phone(self, f"7700{last:04d}", channel, longest=0)
+
+    async def accept(self, event: Event) -> None:
+        """Let one event come in by the real door."""
+        await self.app.intake.accept([event])
 
     async def settled(self) -> None:
         """Wait until nothing is left that could leave now."""
@@ -176,13 +205,15 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def world(folder: Path, config: str = CONFIG, *, clocked: bool = False) -> AsyncIterator[World]:
+async def world(
+    folder: Path, config: str = CONFIG, *, clocked: bool = False, chats: tuple[Chat, ...] = ()
+) -> AsyncIterator[World]:
     """Run a Switchboard in a folder; with `clocked` its own clock ticks too."""
     path = folder / "config.toml"
     path.write_text(config)
     settings = load(path)
     database = await open_database(place(settings.storage.url, folder))
-    found = World(database, settings)
+    found = World(database, settings, chats)
     if not clocked:
         found.app.clock.start = lambda: None  # type: ignore[method-assign]
         found.app.clock.stop = lambda: None  # type: ignore[method-assign]

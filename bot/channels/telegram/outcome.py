@@ -21,7 +21,7 @@ MARKUP: Final = re.compile(r"can't parse entities", re.IGNORECASE)
 def outcome(error: TelegramError) -> Outcome:
     """Return what became of the message. Source: core.telegram.org/bots/api (2026-11)."""
     if isinstance(error, NeverLeft):
-        return Again(reason(error))
+        return Again(reason(error), whole_channel=True)
     if not isinstance(error, ApiError):
         return Unknown(reason(error))
     told = error.message

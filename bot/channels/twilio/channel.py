@@ -108,7 +108,7 @@ class TwilioChannel:
         try:
             answer = await self._client.request_async("POST", self._messages, data=fields)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return Again(type(error).__name__)
+            return Again(type(error).__name__, whole_channel=True)
         except (aiohttp.ClientError, OSError) as error:
             return Unknown(type(error).__name__)
         return outcome(answer.status_code, answer.text, answer.headers)
@@ -129,7 +129,7 @@ class TwilioChannel:
             found += [
                 (created, str(item.get("sid")))
                 for created, item in held
-                if created >= oldest and _is_same(item.get("body"), message.text)
+                if created >= oldest and _is_same(item.get("body"), message)
             ]
             uri, params = _next_page(page), {}
             # pages come newest first
@@ -226,9 +226,9 @@ def _created(item: Mapping[str, Any], unknown: int) -> int:
         return unknown
 
 
-def _is_same(body: object, text: str) -> bool:
+def _is_same(body: object, message: Outgoing) -> bool:
     """Compare bodies as Twilio keeps them: a trial account's carry a prefix."""
-    return isinstance(body, str) and body.removeprefix(_TRIAL_PREFIX).strip() == text.strip()
+    return isinstance(body, str) and message.says(body.removeprefix(_TRIAL_PREFIX))
 
 
 def _listed(page: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

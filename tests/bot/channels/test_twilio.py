@@ -275,7 +275,9 @@ async def test_a_refused_connection_left_nothing():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         async with opened(build(api_url=f"http://127.0.0.1:{closed.getsockname()[1]}")) as channel:
-            assert await channel.send(message()) == Again("ClientConnectorError")
+            assert await channel.send(message()) == Again(
+                "ClientConnectorError", whole_channel=True
+            )
 
 
 async def test_an_unknown_host_left_nothing(monkeypatch):
@@ -286,7 +288,7 @@ async def test_an_unknown_host_left_nothing(monkeypatch):
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", fail)
     async with opened(build(api_url="http://nowhere.invalid")) as channel:
-        assert await channel.send(message()) == Again("ClientConnectorDNSError")
+        assert await channel.send(message()) == Again("ClientConnectorDNSError", whole_channel=True)
 
 
 async def test_a_slow_connection_left_nothing(monkeypatch):
@@ -298,7 +300,7 @@ async def test_a_slow_connection_left_nothing(monkeypatch):
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", hang)
     monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.1)
     async with opened(build(api_url="http://nowhere.invalid")) as channel:
-        assert await channel.send(message()) == Again("ConnectionTimeoutError")
+        assert await channel.send(message()) == Again("ConnectionTimeoutError", whole_channel=True)
 
 
 async def test_a_channel_that_is_not_open_sends_nothing():

@@ -248,11 +248,11 @@ RECEIPTS = [
     ),
     (
         {"MessageStatus": "undelivered", "ErrorCode": "30003"},
-        {"status": "undelivered", "error": "30003"},
+        {"status": "undelivered", "error": "30003", "again": True},
     ),
     (
         {"MessageStatus": "undelivered", "ErrorCode": "30007"},
-        {"status": "undelivered", "error": "30007"},
+        {"status": "undelivered", "error": "30007", "alert": True},
     ),
     (
         {"MessageStatus": "failed", "ErrorCode": "30036"},

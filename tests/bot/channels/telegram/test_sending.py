@@ -167,9 +167,11 @@ async def sent_to(url):
 
 async def test_what_never_left_is_sent_again(unused_tcp_port, bot):
     """A refused connection or a closed channel sent nothing: it is safe to send again."""
-    assert await sent_to(f"http://127.0.0.1:{unused_tcp_port}") == Again("ClientConnectorError")
+    assert await sent_to(f"http://127.0.0.1:{unused_tcp_port}") == Again(
+        "ClientConnectorError", whole_channel=True
+    )
     await bot.close()
-    assert await bot.send(outgoing()) == Again("closed")
+    assert await bot.send(outgoing()) == Again("closed", whole_channel=True)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ async def test_an_unknown_host_got_nothing(monkeypatch, seconds, error_name):
 
     monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", resolve)
     monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.05)
-    assert await sent_to("http://telegram.example") == Again(error_name)
+    assert await sent_to("http://telegram.example") == Again(error_name, whole_channel=True)
 
 
 async def test_a_group_that_moved_is_followed(fake, bot):

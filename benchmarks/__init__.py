@@ -1,0 +1,1 @@
+"""Performance claims, each measured through the real program's real door beside its floor."""

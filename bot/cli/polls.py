@@ -1,0 +1,189 @@
+"""poll, close, extend and result: asking an audience one question, and what they said."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli import preview
+from bot.cli.session import run, with_config, with_json, with_yes
+from handlers import close as closing
+from handlers import extend as extending
+from handlers import poll as polling
+from handlers import result as reporting
+from handlers.dialog.forms import said
+from handlers.dialog.perform import read_audience
+from handlers.dialog.when import read_when, say_when
+from storage import rounds
+from storage.errors import NotFound
+from storage.instant import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bot.cli.session import Session
+    from handlers.dialog.forms import Form
+    from handlers.dialog.results import Result
+    from storage.database import Tx
+    from storage.rounds import Round
+
+
+@click.command(
+    epilog='Example: switchboard poll "Which water problem first?" --option "Broken taps"'
+    ' --option "High price" --audience nima --closes "fri 18:00"'
+)
+@click.argument("question")
+@click.option("--option", "options", multiple=True, metavar="TEXT", help="One answer; 2 to 4.")
+@click.option("--audience", default="all", show_default=True, metavar="EXPR", help="Who is asked.")
+@click.option("--closes", "when", default="72h", show_default=True, metavar="WHEN")
+@click.option("--named", is_flag=True, help="Answers carry names; people are told so.")
+@with_yes
+@with_config
+def poll(
+    *,
+    path: Path,
+    question: str,
+    options: Sequence[str],
+    audience: str,
+    when: str,
+    named: bool,
+    yes: bool,
+) -> None:
+    """Ask an audience QUESTION, and print the code of the poll.
+
+    Before it leaves you hear how many people are asked, what it costs and how long it
+    takes. Without --named nobody can tell who chose what once the poll has closed.
+    """
+
+    async def act(session: Session) -> str:
+        alliance, now = session.alliance, clock()
+        asked = polling.form(alliance, question, options, named=named)
+        closes_at = read_when(when, now, alliance.zone)
+        tree = await session.read(lambda tx: read_audience(tx, audience, alliance))
+        texts = {
+            alliance.languages[0]: polling.text(alliance, asked, alliance.name, closes_at, now)
+        }
+        ends_at = min(closes_at, now + alliance.manners.ttl_ms)
+        await preview.show(session, tree, texts, at=now, ends_at=ends_at, now=now)
+        preview.confirm(yes=yes)
+        round_, _ = await session.write(
+            lambda tx: polling.poll(
+                tx, alliance, tree, asked, closes_at=closes_at, by=None, now=clock()
+            )
+        )
+        return round_.code
+
+    click.echo(run(path, act))
+
+
+async def _poll(tx: Tx, code: str) -> Round:
+    """Return the poll with a code; sign-up and the like are none. Raises NotFound."""
+    found = await rounds.by_code(tx, code)
+    if not found.closes_at:
+        raise NotFound(f"there is no poll {code.upper()!r}")
+    return found
+
+
+@click.command(epilog="Example: switchboard close P3")
+@click.argument("code")
+@with_config
+def close(path: Path, code: str) -> None:
+    """Close a poll now and for good, and send its result to all who answered."""
+
+    async def act(session: Session) -> str:
+        async def unit(tx: Tx) -> str:
+            found = await _poll(tx, code)
+            await closing.close(tx, session.alliance, found, None, clock())
+            return found.code
+
+        return await session.write(unit)
+
+    click.echo(f"{run(path, act)} is closed")
+
+
+@click.command(epilog='Example: switchboard extend P3 "sat 12:00"')
+@click.argument("code")
+@click.argument("when")
+@with_config
+def extend(path: Path, code: str, when: str) -> None:
+    """Let a poll close at WHEN instead: "2h" from now, "sat 12:00", "2026-12-01 18:00"."""
+
+    async def act(session: Session) -> str:
+        alliance, now = session.alliance, clock()
+        closes_at = read_when(when, now, alliance.zone)
+
+        async def unit(tx: Tx) -> str:
+            found = await _poll(tx, code)
+            await extending.extend(tx, alliance, found, closes_at, None, now)
+            return found.code
+
+        return f"{await session.write(unit)} closes {say_when(closes_at, now, alliance.zone)}"
+
+    click.echo(run(path, act))
+
+
+@click.command(epilog="Example: switchboard result P3 --json")
+@click.argument("code")
+@with_json
+@with_config
+def result(*, path: Path, code: str, as_json: bool) -> None:
+    """Show how many chose what, as far as nobody can be recognised by it.
+
+    Figures by sector come once the poll has closed.
+    """
+
+    async def act(session: Session) -> dict[str, Any]:
+        async def unit(tx: Tx) -> dict[str, Any]:
+            found = await _poll(tx, code)
+            form, results = await reporting.result(tx, session.alliance, found)
+            return _figures(found, form, results[0], session.alliance.languages[0])
+
+        return await session.read(unit)
+
+    found = run(path, act)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        _say(found)
+
+
+def _figures(round_: Round, form: Form, found: Result, language: str) -> dict[str, Any]:
+    """Return a result as `result --json` shows it."""
+    question = form.questions[0]
+    texts = {option.value: said(option.text, language) for option in question.options}
+
+    def counts(shown: dict[str, int]) -> dict[str, int]:
+        return {text: shown.get(value, 0) for value, text in texts.items()}
+
+    figures: dict[str, Any] = {
+        "code": round_.code,
+        "question": said(question.text, language),
+        "closed": round_.state == "closed",
+        "answers": found.answers,
+        "options": [
+            {"text": text, "count": None if found.counts is None else found.counts.get(value, 0)}
+            for value, text in texts.items()
+        ],
+    }
+    if found.groups:
+        figures["groups"] = [
+            {"sector": g.name, "counts": None if g.counts is None else counts(g.counts)}
+            for g in found.groups
+        ]
+    return figures
+
+
+def _say(found: dict[str, Any]) -> None:
+    state = "closed" if found["closed"] else "so far"
+    click.echo(f"{found['code']} {state}: {found['question']}")
+    for option in found["options"]:
+        count = "hidden" if option["count"] is None else option["count"]
+        click.echo(f"{count!s:>8}  {option['text']}")
+    click.echo(f"{found['answers']:>8}  answered")
+    for group in found.get("groups", ()):
+        counts = group["counts"]
+        shown = "hidden" if counts is None else ", ".join(f"{t} {n}" for t, n in counts.items())
+        click.echo(f"{group['sector']}: {shown}")

@@ -1,0 +1,44 @@
+"""Keeping nothing of somebody who is no member but a keyed hash of their number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from storage import addresses, barred, dialogs, inbound, members, outbox, pending, tickets
+
+if TYPE_CHECKING:
+    from handlers.dialog.turn import Turn
+    from storage.barred import Reason
+
+
+def keyed(turn: Turn) -> str:
+    """Return the keyed hash of the address that wrote."""
+    return barred.keyed(turn.alliance.hash_key, turn.sender.channel, turn.sender.value)
+
+
+async def bar(turn: Turn, reason: Reason) -> None:
+    """Bar the number of somebody who is no member, and forget the sign-up they began."""
+    tx, member_id = turn.tx, turn.sender.member_id
+    await barred.add(tx, keyed(turn), reason, turn.now)
+    if member_id:
+        await dialogs.end_member(tx, member_id)
+        await tickets.blank(tx, member_id)
+        await members.blank(tx, member_id)
+    turn.forgotten = True
+
+
+async def lift(turn: Turn) -> None:
+    """Keep an address again that wants to hear from us after all."""
+    await barred.lift(turn.tx, keyed(turn))
+    await addresses.show(turn.tx, turn.sender.address_id, turn.sender.value)
+    turn.forgotten = False
+
+
+async def hide(turn: Turn) -> None:
+    """Blank what an address wrote and was told, and let its keyed hash stand for it."""
+    tx, address_id = turn.tx, turn.sender.address_id
+    await inbound.blank_address(tx, address_id)
+    await outbox.blank_address(tx, address_id)
+    await tickets.blank_address(tx, address_id)
+    await pending.end(tx, address_id)
+    await addresses.hide(tx, address_id, keyed(turn))

@@ -1,0 +1,57 @@
+"""Consistent copies of a SQLite file, made while others write to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from typing import TYPE_CHECKING
+
+from storage.errors import Conflict, Corrupt, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PAGES_AT_ONCE = 512
+
+
+def copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
+    """Write a file's state of this instant into a new file that only its owner can read.
+
+    Blocking; `progress(done, total)` in pages, and may raise to break it off. The target is
+    there only once it is whole and found sound.
+
+    Raises: Conflict where the target is there already; Corrupt, StorageError, sqlite3.Error.
+    """
+    if target.exists():
+        raise Conflict(f"{target} is there already")
+    partial = target.with_name(target.name + ".part")
+    try:
+        partial.unlink(missing_ok=True)
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        _fill(partial, source, progress)
+        partial.replace(target)
+    except OSError as error:
+        raise StorageError(f"can't write {target}: {error.strerror}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _fill(target: Path, source: Path, progress: Callable[[int, int], None]) -> None:
+    with (
+        contextlib.closing(sqlite3.connect(source, isolation_level=None)) as old,
+        contextlib.closing(sqlite3.connect(target, isolation_level=None)) as new,
+    ):
+        # One snapshot to the end: without it each commit of others would begin the copy anew.
+        old.execute("BEGIN")
+        old.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        old.backup(
+            new,
+            pages=PAGES_AT_ONCE,
+            progress=lambda _status, left, total: progress(total - left, total),
+        )
+        new.execute("PRAGMA journal_mode = DELETE")
+        if [row[0] for row in new.execute("PRAGMA quick_check(1)")] != ["ok"]:
+            raise Corrupt("the database file is damaged: restore a backup")

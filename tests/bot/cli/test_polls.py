@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from handlers.dialog import asking
+from handlers.dialog.forms import Form, Question
+from storage import answers, batches, rounds
+from storage import forms as stored_forms
+from storage.instant import HOUR, clock
+
+pytestmark = pytest.mark.usefixtures("alliance")
+
+POLL = ("poll", "Which first?", "--option", "Taps", "--option", "Price", "--yes")
+
+
+def answer(read, values, round_id=1):
+    async def unit(tx):
+        for member_id, value in values.items():
+            await answers.put(tx, round_id, member_id, 0, value, 1)
+
+    read(unit)
+
+
+def round_of(read, code="P1"):
+    return read(lambda tx: rounds.by_code(tx, code))
+
+
+def result(switchboard, code="P1"):
+    return json.loads(switchboard("result", code, "--json").stdout)
+
+
+def test_its_code_alone_is_printed(switchboard, read):
+    """stdout carries the code of the poll; it closes after 72 hours and is anonymous."""
+    before = clock()
+    done = switchboard(*POLL)
+    assert done.stdout == "P1\n"
+    assert "  Accra Alliance: Which first? 1 Taps 2 Price 0 Skip." in done.stderr
+    assert "people: 6," in done.stderr
+    found = round_of(read)
+    assert before + 72 * HOUR <= found.closes_at <= clock() + 72 * HOUR
+    assert read(lambda tx: stored_forms.by_id(tx, found.form_id)).privacy == "anonymous"
+    asked = read(lambda tx: batches.of_round(tx, found.id))
+    assert (asked.kind, asked.audience) == ("poll", "all")
+
+
+def test_named_to_an_audience_until_a_time(switchboard, read):
+    """A named poll may have few people; --closes takes any time."""
+    before = clock()
+    done = switchboard(*POLL, "--named", "--audience", "type:donor", "--closes", "90m")
+    assert done.stdout == "P1\n"
+    found = round_of(read)
+    assert before + 1.5 * HOUR <= found.closes_at <= clock() + 1.5 * HOUR
+    assert found.audience == "type:donor"
+    assert read(lambda tx: stored_forms.by_id(tx, found.form_id)).privacy == "named"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["Q", "--option", "A"], "a poll has 2 to 4 options, this 1"),
+        (["Q", *["--option", "A"] * 5], "a poll has 2 to 4 options, this 5"),
+        (["Q", "--option", "A", "--option", "a"], "two options are the same"),
+        (["Q", "--option", "A", "--option", "STOP"], "is a word people send for something else"),
+        (["Q", "--option", "A", "--option", "B" * 19], "an option has 1 to 18 characters"),
+        (["Q" * 81, "--option", "A", "--option", "B"], "a question has 1 to 80 characters"),
+        (["Q", "--option", "A", "--option", "B", "--closes", "never"], "as a time"),
+        (["Q", "--option", "A", "--option", "B", "--audience", "type:donor"], "an audience of 5"),
+        (["Q", "--option", "A", "--option", "B", "--audience", "x"], "there is no platform 'x'"),
+    ],
+)
+def test_bad_polls(switchboard, read, args, says):
+    """What can't be asked is told in one line, and nothing is kept of it."""
+    assert says in switchboard("poll", *args, "--yes", code=1).stderr
+    assert read(lambda tx: tx.row("SELECT COUNT(*) FROM rounds"))[0] == 0
+
+
+def test_a_poll_needs_a_yes_too(switchboard, read):
+    """Without --yes, and nobody to ask, a poll is previewed only."""
+    assert "add --yes" in switchboard(*POLL[:-1], code=1).stderr
+    assert read(lambda tx: tx.row("SELECT COUNT(*) FROM rounds"))[0] == 0
+
+
+def test_few_answers_are_hidden(switchboard, read):
+    """Of an anonymous poll with fewer than five answers only their number is shown."""
+    switchboard(*POLL)
+    answer(read, {1: "1", 2: "1", 3: "2", 4: "2"})
+    assert result(switchboard) == {
+        "code": "P1",
+        "question": "Which first?",
+        "closed": False,
+        "answers": 4,
+        "options": [{"text": "Taps", "count": None}, {"text": "Price", "count": None}],
+    }
+    assert "  hidden  Taps\n" in switchboard("result", "P1").stdout
+
+
+def test_a_closed_poll(switchboard, read):
+    """Closing counts, forgets who chose what, and lets the result out by group where safe."""
+    switchboard(*POLL)
+    answer(read, {1: "1", 2: "1", 3: "2", 4: "2", 5: "2"})
+    assert switchboard("close", "p1").stdout == "P1 is closed\n"
+    assert read(lambda tx: answers.people(tx, 1)) == 0
+    found = result(switchboard)
+    assert found["closed"]
+    assert found["answers"] == 5
+    assert found["options"] == [{"text": "Taps", "count": 2}, {"text": "Price", "count": 3}]
+    assert found["groups"] == [
+        {"sector": "civil", "counts": {"Taps": 2, "Price": 3}},
+    ]
+    shown = switchboard("result", "p1").stdout
+    assert shown.splitlines()[0] == "P1 closed: Which first?"
+    assert "       3  Price\n" in shown
+    assert "civil: Taps 2, Price 3\n" in shown
+
+
+def test_a_small_group_is_hidden(switchboard, read):
+    """A group that would give somebody away has null for its counts."""
+    switchboard(*POLL)
+    answer(read, {1: "1", 2: "1", 3: "2", 4: "2", 5: "2", 6: "1"})
+    switchboard("close", "P1")
+    groups = {group["sector"]: group["counts"] for group in result(switchboard)["groups"]}
+    assert groups == {"civil": None, "private": None}
+    assert "private: hidden\n" in switchboard("result", "P1").stdout
+
+
+def test_a_poll_is_extended(switchboard, read):
+    """EXTEND moves the close, and says when it is now."""
+    switchboard(*POLL)
+    before = clock()
+    done = switchboard("extend", "p1", "5d")
+    assert re.fullmatch(r"P1 closes \w{3} \S+\n", done.stdout)
+    assert before + 120 * HOUR <= round_of(read).closes_at <= clock() + 120 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["close", "P1"], "P1 is closed already"),
+        (["extend", "P1", "2h"], "P1 is closed already"),
+        (["extend", "P1", "2020-01-01"], "that time is past"),
+        (["extend", "P1", "now and then"], "as a time"),
+        (["close", "P7"], "there is no poll 'P7'"),
+        (["result", "P7"], "there is no poll 'P7'"),
+        (["close", "JOIN"], "there is no poll 'JOIN'"),
+        (["extend", "join", "2h"], "there is no poll 'JOIN'"),
+        (["result", "join"], "there is no poll 'JOIN'"),
+    ],
+)
+def test_what_is_no_open_poll(switchboard, read, args, says):
+    """A closed poll stays closed, and the sign-up form is no poll at all."""
+    form = Form(name="join", privacy="named", questions=(Question(kind="text", text={"en": "?"}),))
+    switchboard(*POLL)
+    read(lambda tx: asking.standing_round(tx, "JOIN", form, 1))
+    switchboard("close", "P1")
+    assert says in switchboard(*args, code=1).stderr
+    assert round_of(read, "JOIN").state == "open"

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from bot.cli import server
+
+
+def listen_at(folder, address):
+    text = (folder / "config.toml").read_text(encoding="utf-8")
+    text = f'{text}[web]\nlisten = "{address}"\n'
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+
+
+def test_a_taken_port_is_one_line(switchboard, folder):
+    """serve says which address is taken, and how to choose another."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listen_at(folder, f"127.0.0.1:{taken.getsockname()[1]}")
+        result = switchboard("serve", code=1)
+    assert f"127.0.0.1:{taken and result.stderr.split('127.0.0.1:')[1].split()[0]}"
+    assert "Address already in use" in result.stderr
+    assert "web.listen" in result.stderr
+
+
+def test_a_bad_configuration_is_told(switchboard, folder):
+    """serve reads nothing further where the configuration can't be used."""
+    (folder / "config.toml").write_text("alliance", encoding="utf-8")
+    assert "is not TOML" in switchboard("serve", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("counts", "code", "stdout"), [((2, 0), 0, "handled: 2\n"), ((1, 3), 1, "handled: 1\n")]
+)
+def test_replay_counts(switchboard, monkeypatch, counts, code, stdout):
+    """replay says how many were handled, and fails where some still can't be."""
+
+    async def replay(database, intake):
+        return counts
+
+    monkeypatch.setattr(server, "handle_again", replay)
+    result = switchboard("replay", code=code)
+    assert result.stdout == stdout
+    if code:
+        assert "3 still can't be handled" in result.stderr
+
+
+def test_nothing_to_replay(switchboard):
+    """Without failed messages there is nothing to do."""
+    assert switchboard("replay").stdout == "handled: 0\n"
+
+
+def test_replay_needs_a_database(switchboard, folder):
+    """A wrong path in the settings makes no empty database."""
+    (folder / "switchboard.db").unlink()
+    assert "there is no database" in switchboard("replay", code=1).stderr
