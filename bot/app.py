@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from pathlib import Path
@@ -199,6 +200,16 @@ def listening(settings: Settings) -> socket.socket:
     return bound
 
 
+def _spare_the_collector() -> None:
+    """Let Python's cycle collector pass over what a server keeps for ever, and run less often.
+
+    Messages leave next to no cycles behind; without this it took a quarter of a send's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def _leave(server: uvicorn.Server, app: App) -> None:
     """Take no more requests, and let go of those that wait for news."""
     server.should_exit = True
@@ -217,14 +228,17 @@ class _Server(uvicorn.Server):
 
 async def serve(settings: Settings) -> None:
     """Run one process until SIGINT or SIGTERM. Raises BadConfig, StorageError."""
-    bound = listening(settings)
-    async with database_of(settings) as database:
+    async with contextlib.AsyncExitStack() as stack:
+        bound = listening(settings)
+        stack.callback(bound.close)
+        database = await stack.enter_async_context(database_of(settings))
         app = App(settings, database)
         server = _Server(server_config(app.web))
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, lambda: _leave(server, app))
         await app.start()
+        _spare_the_collector()
         log.info("serving", listen=settings.web.listen, channels=len(app.channels))
         try:
             await server.serve([bound])

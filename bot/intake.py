@@ -91,15 +91,18 @@ class Intake:
 
     # --- messages ---
 
-    async def _message(self, event: Inbound, now: int) -> None:
+    async def _message(self, raw: Inbound, now: int) -> None:
+        event = replace(raw, text=clean(raw.text), choice=clean(raw.choice), media=clean(raw.media))
         try:
             fresh = await self._database.write(lambda tx: self._turn(tx, event, now))
             outcome = "accepted" if fresh else "duplicate"
         except StorageError:
             raise
-        except Exception as error:  # a handler's mistake must not lose the message
+        except Exception as error:  # noqa: BLE001  a handler's mistake must not lose the message
             trace = faults.where(error)
-            log.error("handler_failed", channel=event.channel, kind=event.kind, trace=trace)
+            log.error(  # noqa: TRY400  its words may hold what the person wrote
+                "handler_failed", channel=event.channel, kind=event.kind, trace=trace
+            )
             await self._database.write(lambda tx: self._failed(tx, event, now, trace))
             outcome = "failed"
         self._count(event.channel, outcome)
@@ -123,8 +126,8 @@ class Intake:
             member_id=sender.member_id or None,
             round_id=carried[0] if carried else sender.round_id,
             kind=event.kind,
-            text=clean(event.text),
-            choice=clean(event.choice),
+            text=event.text,
+            choice=event.choice,
             media=event.media,
             now=now,
         )
@@ -179,7 +182,7 @@ class Intake:
         """Keep what no person wrote; it is never answered."""
         added = await inbound.add(
             tx, channel=event.channel, key=key, address_id=None, member_id=None, round_id=None,
-            kind=event.kind, text=clean(event.text), choice="", media=event.media, now=now,
+            kind=event.kind, text=event.text, choice="", media=event.media, now=now,
         )  # fmt: skip
         return added is not None
 
@@ -198,7 +201,7 @@ class Intake:
         added = await inbound.add(
             tx, channel=event.channel, key=key, address_id=sender.address_id,
             member_id=sender.member_id or None, round_id=sender.round_id or None,
-            kind=event.kind, text=clean(event.text), choice=clean(event.choice),
+            kind=event.kind, text=event.text, choice=event.choice,
             media=event.media, now=now, state="failed", error=trace,
         )  # fmt: skip
         if added is None:

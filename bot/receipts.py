@@ -43,9 +43,7 @@ async def settle(tx: Tx, receipt: Receipt, now: int) -> None:
         await _go_on(tx, receipt, row, attempt, told, now)
 
 
-async def _go_on(
-    tx: Tx, receipt: Receipt, row: int, attempt: int, told: Told, now: int
-) -> None:
+async def _go_on(tx: Tx, receipt: Receipt, row: int, attempt: int, told: Told, now: int) -> None:
     """Try the same address again where that may help, else the person's next one."""
     if told.address_id is None:
         return

@@ -11,7 +11,7 @@ from storage import answers, audit, batches, dialogs, inbound, outbox, rounds
 from storage import forms as stored_forms
 from storage.audience import All
 from storage.database import GATE
-from storage.errors import Conflict
+from storage.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from handlers.dialog.results import Counts
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 async def close(tx: Tx, alliance: Alliance, round_: Round, by: int | None, now: int) -> None:
     """Close a round for good and send each respondent the result once.
 
-    Raises Conflict when it is closed already.
+    Raises Conflict when it is closed already, NotFound for a round that never closes.
     """
+    if not round_.closes_at:  # sign-up and the like ask about the person, for ever
+        raise NotFound(f"there is no poll {round_.code!r}")
     await tx.lock("round", round_.id)
     form = forms.load((await stored_forms.by_id(tx, round_.form_id)).body)
     found = await _count(tx, alliance, round_.id, form)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog import asking, forms
+from handlers.dialog import asking, forms, invited
 from storage import audit, batches, rounds
 from storage import forms as stored_forms
 from storage.errors import BadInput, Conflict
@@ -30,10 +30,11 @@ async def extend(
     if asked is not None:
         form = forms.load((await stored_forms.by_id(tx, round_.form_id)).body)
         by_when = asking.by_when(alliance, closes_at, now)
+        lead = await invited.lead(tx, alliance, round_.platform_id)
         texts = {
             language: forms.ask(
                 form, 0, form.questions[0].options, language, by_when=by_when,
-                lead=alliance.name[:20],
+                lead=lead,
             )
             for language in asked.texts
         }  # fmt: skip

@@ -206,7 +206,9 @@ async def places(turn: Turn) -> tuple[Option, ...]:
 async def _listed(turn: Turn) -> list[Platform]:
     """Return the platforms to choose from: the root is where those are who skip."""
     listed = await platforms.listed(turn.tx)
-    return listed[1:] if len(listed) > 2 and listed[0].parent_id is None else listed
+    # Where nothing lies below the first, it is a place like the others.
+    is_root = len(listed) > 2 and any(place.parent_id == listed[0].id for place in listed)
+    return listed[1:] if is_root else listed
 
 
 def _page(turn: Turn) -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from handlers.dialog import asking, forms
+from handlers.dialog import asking, forms, invited
 from handlers.dialog import audience as expressions
 from handlers.dialog.forms import LONGEST_OPTION, LONGEST_QUESTION, Form, Option, Question
 from handlers.dialog.perform import Telling, tell
 from handlers.dialog.text import clean, fold, plain
 from handlers.dialog.turn import words
-from storage import batches, rounds
+from storage import batches, platforms, rounds
 from storage import forms as stored_forms
+from storage.audience import Platform as Place
 from storage.errors import BadInput
 from storage.instant import HOUR
 
@@ -59,13 +60,28 @@ def form(alliance: Alliance, question: str, options: Sequence[str], *, named: bo
     )
 
 
-def text(alliance: Alliance, asked: Form, lead: str, closes_at: int, now: int) -> str:
-    """Return the message that asks a poll's question."""
-    question = asked.questions[0]
-    return forms.ask(
-        asked, 0, question.options, alliance.languages[0],
-        by_when=asking.by_when(alliance, closes_at, now), lead=lead[:20],
-    )  # fmt: skip
+def texts(alliance: Alliance, asked: Form, lead: str, closes_at: int, now: int) -> dict[str, str]:
+    """Return the message that asks a poll's question, by language of the alliance."""
+    by_when = asking.by_when(alliance, closes_at, now)
+    options = asked.questions[0].options
+    return {
+        language: forms.ask(asked, 0, options, language, by_when=by_when, lead=lead)
+        for language in alliance.languages
+    }
+
+
+async def place(tx: Tx, audience: Audience) -> int | None:
+    """Return the platform that asks: the one an audience is all of, else none."""
+    return (await platforms.by_code(tx, audience.code)).id if isinstance(audience, Place) else None
+
+
+async def preview_texts(
+    tx: Tx, alliance: Alliance, audience: Audience, asked: Form, closes_at: int, now: int
+) -> dict[str, str]:
+    """Return the message in the language it was written in, as it will be sent."""
+    lead = await invited.lead(tx, alliance, await place(tx, audience))
+    language = alliance.languages[0]
+    return {language: texts(alliance, asked, lead, closes_at, now)[language]}
 
 
 async def poll(
@@ -84,23 +100,26 @@ async def poll(
     """
     if closes_at <= now:
         raise BadInput("a poll can't close before it opens")
-    people = sum(row[3] for row in await batches.reach(tx, audience))
+    people = sum(row[4] for row in await batches.reach(tx, audience))
     if asked.privacy == "anonymous" and people < alliance.smallest_group:
         raise BadInput(
             f"an anonymous poll needs an audience of {alliance.smallest_group}, this one has"
             f" {people}: ask more people, or make it named"
         )
+    platform_id = await place(tx, audience)
+    lead = await invited.lead(tx, alliance, platform_id)
     stored = await stored_forms.add(tx, asked.name, asked.privacy, asked.model_dump_json(), now)
     round_ = await rounds.add(
-        tx, form_id=stored.id, platform_id=None, audience=expressions.show(audience),
+        tx, form_id=stored.id, platform_id=platform_id, audience=expressions.show(audience),
         closes_at=closes_at, by=by, now=now,
     )  # fmt: skip
     telling = Telling(
         kind="poll",
         audience=audience,
-        texts={alliance.languages[0]: text(alliance, asked, alliance.name, closes_at, now)},
+        texts=texts(alliance, asked, lead, closes_at, now),
         due_at=now,
         expires_at=min(closes_at, now + alliance.manners.ttl_ms),
         round_id=round_.id,
+        platform_id=platform_id,
     )
     return round_, await tell(tx, telling, by, now)

@@ -41,7 +41,7 @@ async def polls(turn: Turn, rest: str) -> None:  # noqa: ARG001  nothing behind 
         return
     first = waiting[:1] if turn.one_question else waiting[:LISTED]
     for round_ in first:
-        await asking.ask_round(turn, round_, await invited.lead(turn, round_))
+        await asking.ask_round(turn, round_, await invited.lead(turn.tx, turn.alliance, round_.platform_id))
     others = waiting[len(first) :]
     if others:
         turn.say(MORE_OPEN, polls=", ".join(r.code for r in others[:LISTED]))

@@ -170,6 +170,6 @@ async def holds(tx: Tx, tree: Audience, member_id: int) -> bool:
     found = await tx.rows(
         f"SELECT m.id FROM members m WHERE m.id = :member_id AND ({condition})",
         member_id=member_id,
-        **values,  # type: ignore[arg-type]
+        **values,
     )
     return bool(found)

@@ -89,10 +89,10 @@ _QUEUE = (
     f" LEFT JOIN addresses x ON x.id = ({_BEST})"
 )
 _REACH = (
-    "SELECT COALESCE(x.channel, ''), m.language, COALESCE(p.timezone, ''), COUNT(*)"
-    " FROM (SELECT m.id, m.language, m.platform_id {members}) m"
+    "SELECT COALESCE(x.channel, ''), m.language, COALESCE(p.timezone, ''), m.introduced, COUNT(*)"
+    " FROM (SELECT m.id, m.language, m.platform_id, m.introduced {members}) m"
     " LEFT JOIN platforms p ON p.id = m.platform_id"
-    f" LEFT JOIN addresses x ON x.id = ({_BEST}) GROUP BY 1, 2, 3"
+    f" LEFT JOIN addresses x ON x.id = ({_BEST}) GROUP BY 1, 2, 3, 4"
 )
 _CAPPED = (
     "SELECT COUNT(*) FROM (SELECT m.id {members}) m WHERE"
@@ -211,7 +211,10 @@ async def queue_chunk(tx: Tx, batch: Batch, audience: Audience, now: int, most: 
 
 
 async def reach(tx: Tx, audience: Audience) -> list[Row]:
-    """Return (channel, language, timezone, people) of an audience; channel "" can't be reached."""
+    """Return (channel, language, timezone, introduced, people) of an audience.
+
+    Channel "" can't be reached; who is not introduced is told first who writes.
+    """
     members, values = _members("", audience, None)
     return await tx.rows(_REACH.replace("{members}", members), **values)
 

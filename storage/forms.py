@@ -36,12 +36,14 @@ _LATEST = sql(f"SELECT {_COLUMNS} FROM forms WHERE name = :name ORDER BY version
 
 async def add(tx: Tx, name: str, privacy: Privacy, body: str, now: int) -> StoredForm:
     """Add the next version of a form."""
-    return StoredForm(*await tx.row(_ADD, name=name, privacy=privacy, body=body, now=now))
+    [row] = await tx.rows(_ADD, name=name, privacy=privacy, body=body, now=now)
+    return StoredForm(*row)
 
 
 async def by_id(tx: Tx, form_id: int) -> StoredForm:
     """Return one version of a form; an id comes from a round, so it is there."""
-    return StoredForm(*await tx.row(_BY_ID, id=form_id))
+    [row] = await tx.rows(_BY_ID, id=form_id)
+    return StoredForm(*row)
 
 
 async def latest(tx: Tx, name: str) -> StoredForm | None:

@@ -25,7 +25,9 @@ class Connection(aiosqlite.Connection):
         A list of values runs a statement once for each. Raises sqlite3.Error from the first
         that fails: those before it are done, those behind it are not.
         """
-        return await self._execute(_run, self._conn, statements)  # type: ignore[no-any-return]
+        found: tuple[list[sqlite3.Row], int]
+        found = await self._execute(_run, self._conn, statements)  # type: ignore[no-untyped-call]
+        return found
 
 
 def _run(

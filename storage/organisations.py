@@ -38,7 +38,7 @@ _LIKE = sql(
 
 async def add(tx: Tx, name: str, name_key: str, type_: str, sector: str, now: int) -> Organisation:
     """Add an organisation, or return the one that has this name already."""
-    row = await tx.row(_ADD, name=name, name_key=name_key, type=type_, sector=sector, now=now)
+    [row] = await tx.rows(_ADD, name=name, name_key=name_key, type=type_, sector=sector, now=now)
     return Organisation(*row)
 
 

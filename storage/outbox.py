@@ -68,10 +68,6 @@ _OLDEST = sql(
     "SELECT COALESCE(MIN(o.queued_at), 0) FROM (SELECT queued_at FROM outbox"
     " WHERE channel = :channel AND status = 'queued' ORDER BY kind, until_at, id LIMIT 1) o"
 )
-_OLDEST = sql(
-    "SELECT COALESCE(MIN(o.queued_at), 0) FROM (SELECT queued_at FROM outbox"
-    " WHERE channel = :channel AND status = 'queued' ORDER BY kind, until_at, id LIMIT 1) o"
-)
 _UNSEEN = sql(
     "SELECT round_id, question, status, id FROM outbox WHERE member_id = :member_id"
     f" AND {WAITING} AND question IS NOT NULL ORDER BY id DESC LIMIT 5"
@@ -173,6 +169,12 @@ async def held(tx: Tx, batch_id: int) -> list[Row]:
 async def depth(tx: Tx, channel: str) -> dict[int, int]:
     """Return how many rows are queued on a channel, by kind."""
     return {int(r[0]): int(r[1]) for r in await tx.rows(_DEPTH, channel=channel)}
+
+
+async def oldest(tx: Tx, channel: str) -> int:
+    """Return when the next row to leave a channel was queued (ms), 0 where none waits."""
+    row = await tx.row(_OLDEST, channel=channel)
+    return int(row[0]) if row else 0
 
 
 async def blank_round(tx: Tx, round_id: int) -> None:

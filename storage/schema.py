@@ -196,6 +196,7 @@ Table(
     _ref("member_id", "members"), _text("act", None), _text("code", None), _text("body"),
     _number("tries"), _number("expires_at", None),
     UniqueConstraint("address_id"),
+    sqlite_autoincrement=True,
 )  # fmt: skip
 
 Table(
@@ -268,6 +269,8 @@ Table(
     _where("ix_outbox_round", "round_id", where="round_id IS NOT NULL AND kind = 0"),
     _where("ix_outbox_address", "address_id", where="kind = 0 AND address_id IS NOT NULL"),
     _where("ix_outbox_old_replies", "queued_at", where="kind = 0"),
+    # A receipt names its row: a pruned row's id must not be given to another.
+    sqlite_autoincrement=True,
 )  # fmt: skip
 
 # Earlier attempts of a row; the row itself carries the present one.
@@ -312,8 +315,9 @@ TRIGGERS = {
         WHEN NEW.id IN (WITH RECURSIVE up(id) AS (SELECT NEW.parent_id UNION
             SELECT p.parent_id FROM platforms p JOIN up ON p.id = up.id) SELECT id FROM up)
         BEGIN SELECT RAISE(ABORT, 'a platform can not lie below itself'); END""",
-        """CREATE TRIGGER platforms_not_itself BEFORE INSERT ON platforms
-        WHEN NEW.parent_id = NEW.id
+        """CREATE TRIGGER platforms_no_new_cycle BEFORE INSERT ON platforms
+        WHEN NEW.id IN (WITH RECURSIVE up(id) AS (SELECT NEW.parent_id UNION
+            SELECT p.parent_id FROM platforms p JOIN up ON p.id = up.id) SELECT id FROM up)
         BEGIN SELECT RAISE(ABORT, 'a platform can not lie below itself'); END""",
     ),
     "postgresql": (

@@ -204,7 +204,7 @@ async def receipt(
     if of_earlier is None:
         return None
     if status not in ("sent", "delivered"):
-        return Told(*of_earlier, question=None, present=False)
+        return Told(of_earlier[0], of_earlier[1], of_earlier[2], None, present=False)
     left = await tx.row(_LEFT_EARLIER, id=row, attempt=attempt, status=status, now=now)
     return Told(*left) if left is not None else None
 

@@ -354,6 +354,7 @@ class SqliteDatabase:
                 raise
             job.error = error
         if tx.gone is not None and job.error is None:  # the unit went on in spite of the error
+            job.forget()
             job.error = tx.gone
 
     async def _begin(self) -> None:

@@ -57,13 +57,15 @@ class _Check:
         click.echo(f"configuration: {self.settings.alliance.name}")
         await self.storage()
         channels = channels_of(self.settings)
-        for one in channels.values():
-            await self.channel(one)
-        if address:
-            to, through = _fit(address, channel, channels, self.settings.alliance.country)
-            await self.send(to, through)
-        for one in channels.values():
-            await one.close()
+        try:
+            for one in channels.values():
+                await self.channel(one)
+            if address:
+                to, through = _fit(address, channel, channels, self.settings.alliance.country)
+                await self.send(to, through)
+        finally:
+            for one in channels.values():
+                await one.close()
         return self.well
 
     async def storage(self) -> None:

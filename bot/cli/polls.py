@@ -63,9 +63,9 @@ def poll(
         asked = polling.form(alliance, question, options, named=named)
         closes_at = read_when(when, now, alliance.zone)
         tree = await session.read(lambda tx: read_audience(tx, audience, alliance))
-        texts = {
-            alliance.languages[0]: polling.text(alliance, asked, alliance.name, closes_at, now)
-        }
+        texts = await session.read(
+            lambda tx: polling.preview_texts(tx, alliance, tree, asked, closes_at, now)
+        )
         ends_at = min(closes_at, now + alliance.manners.ttl_ms)
         await preview.show(session, tree, texts, at=now, ends_at=ends_at, now=now)
         preview.confirm(yes=yes)

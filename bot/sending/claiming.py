@@ -118,9 +118,7 @@ class Claimer:
                         told.setdefault(row.member_id, []).append(now)
         return judged
 
-    def _later(
-        self, rows: Sequence[Claimed], told: dict[int, list[int]], now: int
-    ) -> set[int]:
+    def _later(self, rows: Sequence[Claimed], told: dict[int, list[int]], now: int) -> set[int]:
         """Return the questions that let another go first, of those that may leave at all."""
         if not gate.in_turn(rows):
             return set()
@@ -134,8 +132,8 @@ class Claimer:
             judged.leaves.append((row, await self._render(tx, row)))
         except StorageError:
             raise
-        except Exception as error:  # whatever one row's text or form may do
-            log.error("render_failed", row=row.id, trace=faults.where(error))
+        except Exception as error:  # noqa: BLE001  whatever one row's text or form may do
+            log.error("render_failed", row=row.id, trace=faults.where(error))  # noqa: TRY400
             judged.ended.append(_ended(row, "failed", "can't be rendered", now))
 
     def verdict(self, row: Claimed, told: Sequence[int], now: int) -> Verdict:
@@ -144,9 +142,7 @@ class Claimer:
             row, self._alliance, told, one_question=self._traits.one_question, now=now
         )
 
-    async def again(
-        self, tx: Tx, items: Sequence[Ready], now: int
-    ) -> dict[int, Verdict]:
+    async def again(self, tx: Tx, items: Sequence[Ready], now: int) -> dict[int, Verdict]:
         """Judge claimed rows anew; those to be claimed anew, or ours no more, are left out."""
         ready = {item.row.id: item for item in items}
         found: dict[int, Verdict] = {}

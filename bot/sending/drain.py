@@ -128,8 +128,8 @@ class Drain:
         except StorageError as error:
             log.warning("claim_waits", channel=self._channel.name, trace=faults.where(error))
             claimed = 0
-        except Exception as error:  # the loop goes on, whatever one row may do
-            log.error("claim_failed", channel=self._channel.name, trace=faults.where(error))
+        except Exception as error:  # noqa: BLE001  the loop goes on, whatever one row may do
+            log.error("claim_failed", channel=self._channel.name, trace=faults.where(error))  # noqa: TRY400
             await asyncio.sleep(IDLE)
             claimed = 0
         if not claimed:
@@ -172,8 +172,8 @@ class Drain:
             left = False
             try:
                 left = await self._one(item)
-            except Exception as error:  # the worker goes on, whatever one row may do
-                log.error("send_failed", channel=self._channel.name, trace=faults.where(error))
+            except Exception as error:  # noqa: BLE001  the worker goes on, whatever one row may do
+                log.error("send_failed", channel=self._channel.name, trace=faults.where(error))  # noqa: TRY400
                 if self._is_ours(item):
                     self._drop(item, None)
             finally:
@@ -192,8 +192,8 @@ class Drain:
         outcome: Outcome
         try:
             outcome = await self._channel.send(item.outgoing(self._now()))
-        except Exception as error:  # a channel never raises; if it does, the message may have left
-            log.error("channel_raised", channel=self._channel.name, trace=faults.where(error))
+        except Exception as error:  # noqa: BLE001  a channel never raises; if it does, the message may have left
+            log.error("channel_raised", channel=self._channel.name, trace=faults.where(error))  # noqa: TRY400
             outcome = Unknown("error of ours")
         self._settled(item, outcome)
         self._sent(self._channel.name, type(outcome).__name__.lower(), time.perf_counter() - began)
@@ -216,7 +216,9 @@ class Drain:
     def _is_stale(self, item: Ready) -> bool:
         now = self._now()
         return (
-            item.seen != self._epoch or now >= item.judged_at + JUDGED_FOR or now >= item.lease_until
+            item.seen != self._epoch
+            or now >= item.judged_at + JUDGED_FOR
+            or now >= item.lease_until
         )
 
     def _settled(self, item: Ready, outcome: Outcome) -> None:
@@ -273,7 +275,7 @@ class Drain:
                 )
             except Closed:
                 return
-            except Exception as error:  # the loop goes on: the next renewal may come in time
+            except Exception as error:  # noqa: BLE001  the loop goes on: the next renewal may come in time
                 log.warning("renewal_waits", channel=self._channel.name, trace=faults.where(error))
                 continue
             for item in items:

@@ -14,7 +14,7 @@ from bot.receipts import mark
 from bot.sending.gate import End, Hold
 from handlers.dialog.manners import month_start
 from storage import claims, dialogs, pace, settling, tickets
-from storage.errors import Closed, StorageError
+from storage.errors import Busy, Closed, DiskFull, StorageError
 from storage.instant import DAY, MINUTE, SECOND
 from storage.outbox import REPLY
 
@@ -35,6 +35,7 @@ LOOK_AFTER = 10 * SECOND
 
 # Answers are gathered for so long, then settled in one unit of work.
 GATHER = 0.010
+MOST_WRITES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Answer:
 
 def delay(tries: int) -> int:
     """Return how long to wait (ms) after so many tries: growing, and bounded."""
-    return min(2 ** min(tries, 20) * SECOND, LONGEST_DELAY)
+    return min(SECOND << min(tries, 20), LONGEST_DELAY)
 
 
 class Settler:
@@ -103,8 +104,8 @@ class Settler:
             await self._write(answers)
         except Closed:
             raise
-        except Exception as error:  # one answer may not take the others with it
-            log.error("settling_failed", channel=self._name, trace=faults.where(error))
+        except Exception as error:  # noqa: BLE001  one answer may not take the others with it
+            log.error("settling_failed", channel=self._name, trace=faults.where(error))  # noqa: TRY400
             for answer in answers:
                 await self._alone(answer)
         finally:
@@ -116,12 +117,12 @@ class Settler:
             await self._write([answer])
         except Closed:
             raise
-        except Exception as error:  # as above
+        except Exception as error:  # noqa: BLE001  as above
             row = answer.ready.row.id
-            log.error("settling_failed", channel=self._name, row=row, trace=faults.where(error))
+            log.error("settling_failed", channel=self._name, row=row, trace=faults.where(error))  # noqa: TRY400
 
     async def _write(self, answers: list[Answer]) -> None:
-        pause = 0.1
+        pause, tries = 0.1, 0
         while True:
             try:
                 await self._database.write(lambda tx: self._settle(tx, answers))
@@ -129,6 +130,10 @@ class Settler:
             except Closed:
                 raise
             except StorageError as error:
+                # A lock or a full disk passes; anything else may be one answer's fault.
+                tries += not isinstance(error, Busy | DiskFull)
+                if tries == MOST_WRITES:
+                    raise
                 log.warning("settling_waits", channel=self._name, trace=faults.where(error))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)

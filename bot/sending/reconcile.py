@@ -84,8 +84,8 @@ class Reconciler:
                 return
             except StorageError as error:
                 log.warning("reconciling_waits", trace=faults.where(error))
-            except Exception as error:  # the loop goes on, whatever one row may do
-                log.error("reconciling_failed", trace=faults.where(error))
+            except Exception as error:  # noqa: BLE001  the loop goes on, whatever one row may do
+                log.error("reconciling_failed", trace=faults.where(error))  # noqa: TRY400
             await asyncio.sleep(EVERY)
 
     async def look(self) -> int:
@@ -114,7 +114,7 @@ class Reconciler:
                 await self._database.write(lambda tx: self._may_have_left(tx, doubt))
         except StorageError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  one row holds up no other
             event = "can_not_tell" if isinstance(error, CannotTell) else "reconciling_failed"
             log.warning(event, channel=self._channel.name, trace=faults.where(error))
             await self._defer(doubt, ASK_AGAIN)

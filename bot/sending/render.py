@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.channels.base import Choice, digest
 from handlers.dialog import forms
-from handlers.dialog.messages import ALLIANCE, msg
+from handlers.dialog.perform import introduced
 from handlers.dialog.text import plain, segments
 from storage import batches, rounds
 from storage import forms as stored_forms
@@ -17,10 +17,6 @@ from storage.outbox import REPLY
 if TYPE_CHECKING:
     from handlers.dialog.turn import Alliance
     from storage.database import Tx
-
-# Before the first message to somebody who was signed up by others.
-INTRODUCTION = msg("{alliance} writes to you. STOP ends it.", alliance=ALLIANCE)
-
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
@@ -93,8 +89,7 @@ class Renderer:
     ) -> Rendered:
         text = forms.said(texts, language)
         if greets:
-            said = INTRODUCTION.say(self._alliance.language(language), alliance=self._alliance.name)
-            text = f"{said} {text}"
+            text = introduced(self._alliance, language, text)
         text = plain(text)
         buttons: tuple[Choice, ...] = ()
         if round_id is not None and question is not None:

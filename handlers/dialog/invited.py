@@ -10,7 +10,8 @@ from storage import platforms, rounds
 from storage.audience import All
 
 if TYPE_CHECKING:
-    from handlers.dialog.turn import Turn
+    from handlers.dialog.turn import Alliance, Turn
+    from storage.database import Tx
     from storage.rounds import Round
 
 MOST = 20
@@ -28,10 +29,8 @@ async def is_to(turn: Turn, round_: Round) -> bool:
     return await trees.holds(turn.tx, tree, turn.sender.member_id)
 
 
-async def lead(turn: Turn, round_: Round) -> str:
-    """Return who asks, as the question says it."""
-    if round_.platform_id:
-        for platform in await platforms.listed(turn.tx):
-            if platform.id == round_.platform_id:
-                return platform.name[:20]
-    return turn.alliance.name[:20]
+async def lead(tx: Tx, alliance: Alliance, platform_id: int | None) -> str:
+    """Return who asks, as the question says it: a platform, or the whole alliance."""
+    listed = await platforms.listed(tx) if platform_id else []
+    names = [platform.name for platform in listed if platform.id == platform_id]
+    return (names or [alliance.name])[0]

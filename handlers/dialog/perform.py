@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handlers.dialog import audience as expressions
+from handlers.dialog.messages import ALLIANCE, msg
 from storage import audience as trees
 from storage import audit, batches, organisations, platforms
 from storage.audience import All, Audience
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 # A chunk of a fan-out takes a few milliseconds, so that replies pass between them.
 CHUNK = 2_000
 
+# Before the first message to somebody who was signed up by others.
+INTRODUCTION = msg("{alliance} writes to you. STOP ends it.", alliance=ALLIANCE)
+
 
 @dataclass(frozen=True, slots=True)
 class Telling:
@@ -33,6 +37,12 @@ class Telling:
     round_id: int | None = None
     platform_id: int | None = None
     solicited: bool = False
+
+
+def introduced(alliance: Alliance, language: str, text: str) -> str:
+    """Return a text with who writes it, and how to stop that, before it."""
+    said = INTRODUCTION.say(alliance.language(language), alliance=alliance.name)
+    return f"{said} {text}"
 
 
 async def read_audience(tx: Tx, text: str, alliance: Alliance) -> Audience:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from handlers.dialog import manners
+from handlers.dialog.perform import introduced
 from handlers.dialog.text import plain, segments
 from storage import batches, pace
 from storage.instant import DAY
@@ -63,8 +64,12 @@ async def preview(
     other: dict[str, int] = {}
     seconds: dict[str, float] = {}
     default = next(iter(texts))
-    sizes = {language: segments(plain(text)) for language, text in texts.items()}
-    for channel, language, timezone, count in await batches.reach(tx, audience):
+    sizes = {
+        (language, greeted): segments(plain(said))
+        for language, text in texts.items()
+        for greeted, said in ((True, text), (False, introduced(alliance, language, text)))
+    }
+    for channel, language, timezone, greeted, count in await batches.reach(tx, audience):
         people += count
         tariff = tariffs.get(channel)
         if tariff is None:
@@ -72,7 +77,8 @@ async def preview(
             continue
         if language and language not in texts:
             other[language] = other.get(language, 0) + count
-        size = sizes[language if language in texts else default] if tariff.segments else 1
+        size = sizes[language if language in texts else default, bool(greeted)]
+        size = size if tariff.segments else 1
         seconds[channel] = seconds.get(channel, 0.0) + size * count / tariff.rate
         if tariff.segments:
             parts += size * count
@@ -94,7 +100,7 @@ async def preview(
         over_budget=await _over_budget(tx, alliance, parts, now),
         types_with_nobody=await _missing(tx, alliance, audience),
         other_language=other,
-        longest=max(sizes.values()),
+        longest=max(size for (_, greeted), size in sizes.items() if greeted),
     )
 
 

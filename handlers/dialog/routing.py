@@ -43,7 +43,7 @@ MEDIA_PASSED_ON = msg(
 
 async def route(turn: Turn) -> None:
     """Deal with one message of a person."""
-    turn.text, turn.choice = clean(turn.text), clean(turn.choice)
+    turn.text = clean(turn.text)
     # Of somebody who stopped or said no nothing is kept, until they say otherwise.
     turn.forgotten = bool(turn.barred) and not turn.sender.member_id
     await _routed(turn)

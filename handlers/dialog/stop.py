@@ -78,6 +78,8 @@ def stop_word(text: str, languages: Iterable[str]) -> Meaning | None:
     Fillers may stand around the word, and it may be repeated; case, accents and signs are
     put aside. `/start` is not START: Telegram sends it whenever somebody opens the chat.
     """
+    if text.isdigit():  # as most messages are: an answer
+        return None
     sentence = first_sentence(text)
     if not sentence or len(sentence) > _LONGEST:
         return None

@@ -9,6 +9,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from handlers.dialog.text import ascii_digits, unmarked
@@ -168,7 +169,12 @@ def say_when(at: int, now: int, zone: ZoneInfo, names: Names = ENGLISH) -> str:
     The weekday within the coming six days, else the date, with its year when far off. Noon
     and midnight are 12:00 and 00:00, since 12pm is misread.
     """
-    wall, today = instant.local(at, zone), instant.local(now, zone).date()
+    return _said(at, now // instant.MINUTE, zone, names)
+
+
+@lru_cache(maxsize=1_024)
+def _said(at: int, minute: int, zone: ZoneInfo, names: Names) -> str:
+    wall, today = instant.local(at, zone), instant.local(minute * instant.MINUTE, zone).date()
     away = (wall.date() - today).days
     if 0 <= away <= 6:
         day = names.days[wall.weekday()]

@@ -1,4 +1,7 @@
-"""Alembic's environment: runs the migrations on the connection it was given."""
+"""Alembic's environment: runs the migrations on the connection it was given.
+
+Without one it writes their SQL for the engine it was told.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,12 @@ from alembic import context
 
 from storage.schema import metadata
 
-connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
+given = context.config.attributes
+if context.is_offline_mode():
+    context.configure(dialect_name=given["engine"], literal_binds=True)
+else:
+    context.configure(
+        connection=given["connection"], target_metadata=metadata, transaction_per_migration=True
+    )
 with context.begin_transaction():
     context.run_migrations()

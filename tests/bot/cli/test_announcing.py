@@ -10,15 +10,20 @@ from storage.instant import DAY, HOUR, clock
 
 pytestmark = pytest.mark.usefixtures("alliance")
 
+MISSING = (
+    *("local_champion", "civil_society", "water_management", "business", "supporter", "media"),
+    "other",
+)
 UNTIL = re.compile(r"what has not left by .* will not be sent")
 
 
 def batch(read, number=1):
+    """Return a broadcast by its number."""
     return read(lambda tx: batches.by_id(tx, number))
 
 
 def test_its_number_alone_is_printed(switchboard, read):
-    """stdout carries the number of the broadcast, so that a script can go on with it."""
+    """Standard output carries the number of the broadcast, so that a script can go on with it."""
     result = switchboard("announce", "Water is off", "--yes")
     assert result.stdout == "1\n"
     found = batch(read)
@@ -40,7 +45,7 @@ def test_the_preview_tells_all(switchboard, read):
         "left out, as they asked us to stop: 1",
         "segments: 5, 1 for each SMS; cost: none known",
         "takes: 1 s at the channels' rate",
-        "nobody of: local_champion, civil_society, water_management, business, supporter, other",
+        f"nobody of: {', '.join(MISSING)}",
     ]
 
 

@@ -12,6 +12,8 @@ pytestmark = pytest.mark.usefixtures("alliance")
 
 
 def queue(read):
+    """Queue every broadcast that is due within a day."""
+
     async def unit(tx):
         while await queue_next(tx, clock() + DAY):
             pass
@@ -20,6 +22,7 @@ def queue(read):
 
 
 def status(switchboard, name="1"):
+    """Return what `status --json` shows."""
     return json.loads(switchboard("status", name, "--json").stdout)
 
 

@@ -10,8 +10,8 @@ import pytest
 from bot.alliance import alliance_of
 from bot.cli import importing
 from bot.config import load
-from storage import audit, barred, consents, members, organisations
 from storage import addresses as stored
+from storage import audit, barred, consents, members, organisations
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +33,12 @@ def file(folder):
 
 
 def listed(switchboard):
+    """Return what `members list --json` shows."""
     return json.loads(switchboard("members", "list", "--json").stdout)
 
 
 def sender(read, number):
+    """Return who has a number."""
     return read(lambda tx: stored.sender(tx, "phones", number))
 
 
@@ -257,7 +259,9 @@ def test_numbers_of_countries_that_are_not_answered(switchboard, file, folder, m
     monkeypatch.setenv("SWITCHBOARD_PRIVACY__HASH_KEY", "k" * 16)
     monkeypatch.setenv("SWITCHBOARD_CHANNELS__SMS__AUTH_TOKEN", "t" * 32)
     text = (folder / "config.toml").read_text(encoding="utf-8")
-    sms = f'[channels.sms]\ndriver = "twilio"\naccount_sid = "AC{"0" * 32}"\nsender = "+15005550006"'
+    sms = (
+        f'[channels.sms]\ndriver = "twilio"\naccount_sid = "AC{"0" * 32}"\nsender = "+15005550006"'
+    )
     text = text.replace('[channels.phones]\ndriver = "simulator"', sms)
     (folder / "config.toml").write_text(text, encoding="utf-8")
     result = switchboard("members", "import", file("phone,consent", "+233201234567,yes"), code=1)

@@ -70,7 +70,15 @@ def test_an_export_is_a_table(switchboard, folder, read):
     read(unit)
     shown = switchboard("members", "export").stdout
     rows = list(csv.DictReader(io.StringIO(shown)))
-    assert list(rows[0].values()) == ["1", "M1", "nima", "water_users", "Nima Users", "en", "member"]
+    assert list(rows[0].values()) == [
+        "1",
+        "M1",
+        "nima",
+        "water_users",
+        "Nima Users",
+        "en",
+        "member",
+    ]
     assert rows[1]["alias"] == "'=1+1"
     assert len(rows) == 6
     target = folder / "out.csv"

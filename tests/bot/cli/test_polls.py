@@ -17,6 +17,8 @@ POLL = ("poll", "Which first?", "--option", "Taps", "--option", "Price", "--yes"
 
 
 def answer(read, values, round_id=1):
+    """Let members answer: values by member."""
+
     async def unit(tx):
         for member_id, value in values.items():
             await answers.put(tx, round_id, member_id, 0, value, 1)
@@ -25,15 +27,17 @@ def answer(read, values, round_id=1):
 
 
 def round_of(read, code="P1"):
+    """Return a round by its code."""
     return read(lambda tx: rounds.by_code(tx, code))
 
 
 def result(switchboard, code="P1"):
+    """Return what `result --json` shows."""
     return json.loads(switchboard("result", code, "--json").stdout)
 
 
 def test_its_code_alone_is_printed(switchboard, read):
-    """stdout carries the code of the poll; it closes after 72 hours and is anonymous."""
+    """Standard output carries the code of the poll; it closes after 72 hours and is anonymous."""
     before = clock()
     done = switchboard(*POLL)
     assert done.stdout == "P1\n"

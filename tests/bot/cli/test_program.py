@@ -58,7 +58,7 @@ def test_help_reads_no_command():
     code = (
         "import sys\nfrom bot.cli import cli\n"
         "try:\n    cli.main(['--help'])\nexcept SystemExit:\n    pass\n"
-        "heavy = {'pydantic', 'asyncio', 'aiosqlite', 'structlog', 'uvicorn', 'telegram', 'twilio'}\n"
+        "heavy = {'pydantic', 'asyncio', 'aiosqlite', 'structlog', 'uvicorn', 'telegram'}\n"
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

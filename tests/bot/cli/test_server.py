@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -8,25 +10,39 @@ from bot.cli import server
 
 
 def listen_at(folder, address):
+    """Let the configuration say where to listen."""
     text = (folder / "config.toml").read_text(encoding="utf-8")
     text = f'{text}[web]\nlisten = "{address}"\n'
     (folder / "config.toml").write_text(text, encoding="utf-8")
 
 
 def test_a_taken_port_is_one_line(switchboard, folder):
-    """serve says which address is taken, and how to choose another."""
+    """`serve` says which address is taken, and how to choose another."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        listen_at(folder, f"127.0.0.1:{taken.getsockname()[1]}")
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        listen_at(folder, address)
         result = switchboard("serve", code=1)
-    assert f"127.0.0.1:{taken and result.stderr.split('127.0.0.1:')[1].split()[0]}"
-    assert "Address already in use" in result.stderr
+    assert f"can't listen on {address}: Address already in use" in result.stderr
     assert "web.listen" in result.stderr
 
 
+def test_a_database_that_can_not_be_made(folder):
+    """`serve` says in one line that its database can't be written."""
+    listen_at(folder, "127.0.0.1:0")
+    file = folder / "config.toml"
+    storage = '[storage]\nurl = "sqlite:///config.toml/x.db"\n'
+    file.write_text(file.read_text(encoding="utf-8") + storage, encoding="utf-8")
+    command = [sys.executable, "-m", "bot", "serve", "-c", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("switchboard: can't open ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_bad_configuration_is_told(switchboard, folder):
-    """serve reads nothing further where the configuration can't be used."""
+    """`serve` reads nothing further where the configuration can't be used."""
     (folder / "config.toml").write_text("alliance", encoding="utf-8")
     assert "is not TOML" in switchboard("serve", code=1).stderr
 
@@ -35,7 +51,7 @@ def test_a_bad_configuration_is_told(switchboard, folder):
     ("counts", "code", "stdout"), [((2, 0), 0, "handled: 2\n"), ((1, 3), 1, "handled: 1\n")]
 )
 def test_replay_counts(switchboard, monkeypatch, counts, code, stdout):
-    """replay says how many were handled, and fails where some still can't be."""
+    """`replay` says how many were handled, and fails where some still can't be."""
 
     async def replay(database, intake):
         return counts

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bot.channels.base import Choice, digest
+from bot.sending.render import Renderer
+from storage import batches
+from tests.bot.sending.office import ALLIANCE
+
+
+async def rendered(post, renderer=None, **row):
+    """Return what a row says."""
+    renderer = renderer or Renderer(ALLIANCE)
+    wanted = {
+        "batch_id": None, "kind": 1, "text": "", "choices": "", "language": "en",
+        "round_id": None, "question": None, "introduced": True,
+    } | row  # fmt: skip
+    return await post.database.read(lambda tx: renderer.render(tx, **wanted))
+
+
+async def put(post, batch, **texts):
+    """Let a batch say something else."""
+    await post.database.write(lambda tx: batches.put_texts(tx, batch, texts))
+
+
+async def test_a_reply_says_its_own_text_with_its_buttons(post):
+    """A reply carries everything itself."""
+    choices = json.dumps([["Yes", "c:1"], ["No", "c:2"]])
+    found = await rendered(post, kind=0, text="Sure? 1 Yes 2 No", choices=choices)
+    assert found.text == "Sure? 1 Yes 2 No"
+    assert found.choices == (Choice("Yes", "c:1"), Choice("No", "c:2"))
+    assert (found.segments, found.digest) == (1, digest("Sure? 1 Yes 2 No"))
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("en", "Water"), ("es", "Agua"), ("fr", "Water"), ("", "Water")]
+)
+async def test_bulk_says_its_batch_s_text_in_the_person_s_language(post, language, text):
+    """Where the batch has no text in it, the default's."""
+    batch = await post.batch()
+    await put(post, batch, en="Water", es="Agua")
+    assert (await rendered(post, batch_id=batch, language=language)).text == text
+
+
+async def test_who_was_signed_up_by_others_is_first_told_who_writes(post):
+    """Before the first bulk message, and never before a reply."""
+    batch = await post.batch("Water.")
+    greeted = await rendered(post, batch_id=batch, introduced=False)
+    assert greeted.text == "Nima Water writes to you. STOP ends it. Water."
+    assert (await rendered(post, batch_id=batch)).text == "Water."
+    assert (await rendered(post, kind=0, text="Hi.", introduced=False)).text == "Hi."
+
+
+async def test_a_question_carries_the_buttons_of_its_round(post):
+    """Each button names the round, the position and the answer."""
+    round_id = await post.round()
+    batch = await post.batch("Which first? 1 Taps 2 Price", round_id)
+    found = await rendered(post, batch_id=batch, round_id=round_id, question=0)
+    data = [choice.data for choice in found.choices]
+    assert data[:2] == [f"a:{round_id}:0:1", f"a:{round_id}:0:2"]
+
+
+async def test_what_a_batch_says_is_read_again_once_it_was_changed(post):
+    """It is kept until then, since a batch has a million rows."""
+    renderer, batch = Renderer(ALLIANCE), await post.batch("by Friday")
+    assert (await rendered(post, renderer, batch_id=batch)).text == "by Friday"
+    await put(post, batch, en="by Sunday")
+    assert (await rendered(post, renderer, batch_id=batch)).text == "by Friday"
+    renderer.forget()
+    assert (await rendered(post, renderer, batch_id=batch)).text == "by Sunday"
+
+
+async def test_what_was_read_before_a_change_is_not_kept_after_it(post):
+    """A reader may stand on an older snapshot while it hears that all has changed."""
+    renderer, batch = Renderer(ALLIANCE), await post.batch("by Friday")
+
+    async def unit(tx):
+        await tx.rows("SELECT 1 FROM batches")
+        await put(post, batch, en="by Sunday")
+        reading = tx.row
+
+        async def slow(*arguments, **values):
+            found = await reading(*arguments, **values)
+            renderer.forget()
+            return found
+
+        tx.row = slow
+        return await renderer.render(
+            tx, batch_id=batch, kind=1, text="", choices="", language="en", round_id=None,
+            question=None, introduced=True,
+        )  # fmt: skip
+
+    assert (await post.database.read(unit)).text == "by Friday"
+    assert (await rendered(post, renderer, batch_id=batch)).text == "by Sunday"

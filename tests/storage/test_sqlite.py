@@ -1,0 +1,480 @@
+"""The writer and its groups: every unit is whole, and every caller gets an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+
+import pytest
+
+from storage import sqlite
+from storage.errors import Busy, Closed, Conflict, Corrupt, DiskFull, StorageError
+
+BIG = 4_000_000
+ONE_ROW = f"INSERT INTO note (body) VALUES (zeroblob({BIG}))"
+# SQLite takes back this statement alone, for it keeps a journal of it: more than one row.
+MANY_ROWS = (
+    "INSERT INTO note (body) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+    " WHERE i < 40) SELECT zeroblob(100000) || i FROM n"
+)
+
+
+@pytest.fixture
+async def db(path):
+    """Open a file with a few tables of the test's own."""
+    found = await sqlite.connect(path)
+    for statement in (
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE)",
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+        """CREATE TABLE child (parent_id INTEGER REFERENCES parent (id)
+        DEFERRABLE INITIALLY DEFERRED)""",
+    ):
+        await found.write(lambda tx, s=statement: tx.run(s))
+    yield found
+    await found.close()
+
+
+def adding(*bodies, then=None):
+    """Return a unit that adds notes one by one, then raises if it is told to."""
+
+    async def unit(tx):
+        for body in bodies:
+            await tx.run("INSERT INTO note (body) VALUES (:body)", body=body)
+        await tx.notify("outbox")
+        if then is not None:
+            raise then
+        return bodies[-1]
+
+    return unit
+
+
+async def bodies(db):
+    """Return the notes in order."""
+    rows = await db.read(lambda tx: tx.rows("SELECT body FROM note ORDER BY id"))
+    return [row[0] for row in rows]
+
+
+async def together(db, *units):
+    """Write units at once, so that they make a group; return results and errors."""
+    return await asyncio.gather(*(db.write(unit) for unit in units), return_exceptions=True)
+
+
+async def traced(db):
+    """Return a list that each statement of the writer is added to."""
+    said = []
+    await db._writer.set_trace_callback(said.append)
+    return said
+
+
+def failing(monkeypatch, db, statement, error, times=1):
+    """Let one of the writer's own statements fail, so many times."""
+    execute = db._execute
+    left = [times]
+
+    async def patched(said):
+        if said == statement and left[0]:
+            left[0] -= 1
+            raise error
+        await execute(said)
+
+    monkeypatch.setattr(db, "_execute", patched)
+
+
+# --- groups ---
+
+
+async def test_a_group_has_at_most_64_units(db, monkeypatch):
+    """130 units that wait are three commits."""
+    monkeypatch.setattr(sqlite, "GROUP_SECONDS", 60)
+    said = await traced(db)
+    found = await together(db, *(adding(f"n{i}") for i in range(130)))
+    assert found == [f"n{i}" for i in range(130)]
+    assert said.count("COMMIT") == 3
+    assert len(await bodies(db)) == 130
+
+
+async def test_a_group_has_its_time(db, monkeypatch):
+    """Once its time is over a group takes no more units, though one it always takes."""
+    monkeypatch.setattr(sqlite, "GROUP_SECONDS", 0)
+    said = await traced(db)
+    await together(db, *(adding(f"n{i}") for i in range(5)))
+    assert said.count("COMMIT") == 5
+
+
+async def refused(tx):
+    """Fail by the schema's word."""
+    await tx.run("INSERT INTO note (body) VALUES ('mine')")
+    await tx.run("INSERT INTO note (body) VALUES ('mine')")
+
+
+async def late(tx):
+    """Fail by a statement that nobody waited for."""
+    await tx.run("INSERT INTO note (body) VALUES ('mine')")
+    await tx.post("INSERT INTO note (body) VALUES (NULL)")
+
+
+BAD = [
+    (adding("mine", then=KeyError("mistake")), KeyError),
+    (adding("mine", then=asyncio.CancelledError()), asyncio.CancelledError),
+    (adding(then=KeyError("before any statement")), KeyError),
+    (refused, Conflict),
+    (late, Conflict),
+    (lambda tx: tx.rows("SELECT nothing FROM nowhere"), StorageError),
+    (adding("mine", "\ud800"), UnicodeEncodeError),
+]
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+@pytest.mark.parametrize(("bad", "error"), BAD)
+async def test_a_bad_unit_harms_no_neighbour(db, bad, error, place):
+    """Nothing of it is kept, its error reaches its caller alone, the others go on."""
+    units = [adding("a"), adding("b"), adding("c")]
+    units.insert(place, bad)
+    found = await together(db, *units)
+    assert isinstance(found.pop(place), error)
+    assert found == ["a", "b", "c"]
+    assert await bodies(db) == ["a", "b", "c"]
+    assert await db.write(adding("later")) == "later"
+
+
+async def test_units_run_in_the_order_they_came(db):
+    """A unit sees what those before it wrote, in its own group too."""
+
+    async def count(tx):
+        await tx.run("INSERT INTO note (body) SELECT 'n' || COUNT(*) FROM note")
+        return (await tx.row("SELECT COUNT(*) FROM note"))[0]
+
+    assert await together(db, *[count] * 20) == list(range(1, 21))
+
+
+async def test_a_cancelled_caller_does_not_cut_its_unit_in_half(db):
+    """The unit ends as it would have: all of it is kept."""
+    halfway, go_on = asyncio.Event(), asyncio.Event()
+
+    async def unit(tx):
+        await tx.run("INSERT INTO note (body) VALUES ('first half')")
+        halfway.set()
+        await go_on.wait()
+        await tx.run("INSERT INTO note (body) VALUES ('second half')")
+
+    caller = asyncio.create_task(db.write(unit))
+    await halfway.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    go_on.set()
+    assert await db.write(adding("next")) == "next"
+    assert await bodies(db) == ["first half", "second half", "next"]
+
+
+# --- a full disk ---
+
+
+async def fill(db):
+    """Let the file not grow by another page."""
+    pages = int(next(iter(await db._writer.execute_fetchall("PRAGMA page_count")))[0])
+    await db._writer.execute(f"PRAGMA max_page_count = {pages + 1}")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize(("statement", "all_gone"), [(ONE_ROW, True), (MANY_ROWS, False)])
+async def test_a_full_disk_refuses_what_does_not_fit(db, statement, all_gone, place):
+    """Whether SQLite took back the statement or the whole group, the others are written."""
+    await fill(db)
+    gone = []
+
+    async def large(tx):
+        try:
+            await tx.run(statement)
+        finally:
+            gone.append(not db._writer.in_transaction)
+
+    units = [adding("a"), adding("b")]
+    units.insert(place, large)
+    found = await together(db, *units)
+    assert isinstance(found.pop(place), DiskFull)
+    assert found == ["a", "b"]
+    assert gone[0] is all_gone
+    assert await bodies(db) == ["a", "b"]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+async def test_a_unit_can_not_go_on_after_its_transaction(db, place):
+    """Whoever passes over a full disk's error writes nothing more, and is told of it."""
+    await fill(db)
+    refused = []
+
+    async def stubborn(tx):
+        await tx.run("INSERT INTO note (body) VALUES ('before')")
+        with contextlib.suppress(DiskFull):
+            await tx.run(ONE_ROW)
+        try:
+            await tx.run("INSERT INTO note (body) VALUES ('after')")
+        except DiskFull as error:
+            refused.append(error)
+        await tx.notify("outbox")
+
+    heard = []
+    db.listen(heard.append)
+    units = [adding("a")]
+    units.insert(place, stubborn)
+    found = await together(db, *units)
+    assert isinstance(found.pop(place), DiskFull)
+    assert found == ["a"]
+    assert refused
+    assert await bodies(db) == ["a"]
+    assert heard == ["outbox"]
+
+
+async def test_a_disk_with_room_again_is_written_to(db):
+    """A full disk is a passing state."""
+    await fill(db)
+    with pytest.raises(DiskFull):
+        await db.write(lambda tx: tx.run(ONE_ROW))
+    await db._writer.execute("PRAGMA max_page_count = 1000000")
+    await db.write(lambda tx: tx.run(ONE_ROW))
+
+
+# --- a group that fails as a whole ---
+
+
+async def test_a_failed_commit_reaches_only_its_cause(db):
+    """Each unit is run once more, alone: what COMMIT refuses is refused to one caller."""
+    runs = []
+
+    def counted(name, unit):
+        async def run(tx):
+            runs.append(name)
+            return await unit(tx)
+
+        return run
+
+    found = await together(
+        db,
+        counted("a", adding("a")),
+        counted("orphan", lambda tx: tx.run("INSERT INTO child (parent_id) VALUES (99)")),
+        counted("b", adding("b")),
+    )
+    assert isinstance(found[1], Conflict)
+    assert (found[0], found[2]) == ("a", "b")
+    assert runs == ["a", "orphan", "b"] * 2
+    assert await bodies(db) == ["a", "b"]
+
+
+async def test_a_commit_that_fails_once_is_made_good(db, monkeypatch):
+    """Nobody hears of it, and nothing is written twice."""
+    failing(monkeypatch, db, "COMMIT", sqlite3.OperationalError("disk I/O error"))
+    assert await together(db, adding("a"), adding("b")) == ["a", "b"]
+    assert await bodies(db) == ["a", "b"]
+
+
+async def test_a_commit_that_fails_for_good_is_told_to_all(db, monkeypatch):
+    """Nobody believes that it was written, and once it goes again it goes."""
+    heard = []
+    db.listen(heard.append)
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    failing(monkeypatch, db, "COMMIT", error, times=3)
+    found = await together(db, adding("a"), adding("b"))
+    assert [str(one) for one in found] == ["the disk gave an error"] * 2
+    assert heard == []
+    assert await bodies(db) == []
+    assert await db.write(adding("c")) == "c"
+
+
+async def test_a_rollback_that_fails_leaves_nobody_waiting(db, monkeypatch):
+    """The writer goes on with a new connection; what was open on the old one is undone."""
+    old = db._writer
+    failing(monkeypatch, db, "COMMIT", sqlite3.OperationalError("no"))
+    failing(monkeypatch, db, "ROLLBACK", sqlite3.OperationalError("no"))
+    assert await together(db, adding("a"), adding("b")) == ["a", "b"]
+    assert db._writer is not old
+    assert await bodies(db) == ["a", "b"]
+
+
+@pytest.mark.parametrize("method", ["_begin", "_inside", "_run"])
+async def test_a_mistake_in_the_writer_leaves_nobody_waiting(db, monkeypatch, method):
+    """Whatever is raised, those who wait are refused, and those who come later are served."""
+
+    async def mistake(*args, **named):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(db, method, mistake)
+        found = await asyncio.wait_for(together(db, adding("a"), adding("b")), 5)
+    assert [type(one) for one in found] == [StorageError] * 2
+    assert await db.write(adding("c")) == "c"
+    assert await bodies(db) == ["c"]
+
+
+async def test_a_lost_connection_is_replaced(db):
+    """A connection that is gone costs those who wait an error, and no more."""
+    await db._writer.close()
+    with pytest.raises(StorageError):
+        await asyncio.wait_for(db.write(adding("a")), 5)
+    assert await db.write(adding("b")) == "b"
+
+
+async def test_the_end_of_the_writer_is_told(db):
+    """Where the whole program is being ended, callers hear that the database is closed."""
+    halfway = asyncio.Event()
+
+    async def endless(tx):
+        await tx.run("INSERT INTO note (body) VALUES ('half')")
+        halfway.set()
+        await asyncio.Event().wait()
+
+    callers = [asyncio.create_task(db.write(unit)) for unit in (endless, adding("a"))]
+    await halfway.wait()
+    db._writing.cancel()
+    found = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(one) for one in found] == [Closed, Closed]
+    with pytest.raises(Closed):
+        await db.write(adding("b"))
+    assert await bodies(db) == []
+
+
+# --- locks and files that can't be used ---
+
+
+async def test_a_locked_database_is_busy(path, monkeypatch):
+    """Whoever waits for another program's lock is refused in the end, all at once."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    db = await sqlite.connect(path)
+    await db.write(lambda tx: tx.run("CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT)"))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        found = await together(db, *(adding(f"n{i}") for i in range(100)))
+        assert {type(one) for one in found} == {Busy}
+        assert await bodies(db) == []
+        other.execute("COMMIT")
+    assert await db.write(adding("a")) == "a"
+    await db.close()
+
+
+async def test_a_lock_taken_between_two_tries_is_busy_for_all(db, monkeypatch):
+    """Units that are run alone wait for a lock once, not once each."""
+    said = await traced(db)
+    begin = db._begin
+
+    async def locked_later():
+        if "BEGIN IMMEDIATE" in said:
+            raise Busy("locked")
+        await begin()
+
+    failing(monkeypatch, db, "COMMIT", sqlite3.OperationalError("no"))
+    monkeypatch.setattr(db, "_begin", locked_later)
+    found = await together(db, adding("a"), adding("b"), adding("c"))
+    assert [type(one) for one in found] == [Busy] * 3
+
+
+async def test_garbage_is_corrupt(path):
+    """A file that is no database is refused, and left as it is."""
+    path.write_bytes(b"no database at all, " * 500)
+    with pytest.raises(Corrupt):
+        await sqlite.connect(path)
+    assert path.read_bytes() == b"no database at all, " * 500
+
+
+async def test_a_damaged_page_is_found(database, path):
+    """`sound` reads the whole file where it is asked to."""
+    await database.sound(whole=True)
+    await database.close()
+    with path.open("r+b") as file:
+        file.seek(4096 * 5)
+        file.write(b"\xff" * 4096)
+    again = await sqlite.connect(path)
+    with pytest.raises(Corrupt):
+        await again.sound(whole=True)
+    await again.close()
+
+
+async def test_a_disk_that_takes_nothing_is_not_sound(database):
+    """Whether it can be written is seen by writing."""
+    await database.sound()
+    await database._writer.execute("PRAGMA query_only = ON")
+    with pytest.raises(StorageError, match="permissions"):
+        await database.sound()
+
+
+# --- closing ---
+
+
+async def test_what_waits_is_written_before_it_closes(db, path):
+    """Closing takes nothing new, and loses nothing that was there."""
+    callers = [asyncio.create_task(db.write(adding(f"n{i}"))) for i in range(100)]
+    await asyncio.sleep(0)
+    await asyncio.gather(db.close(), db.close())
+    assert await asyncio.gather(*callers) == [f"n{i}" for i in range(100)]
+    for refused in (db.write(adding("late")), db.read(adding("late"))):
+        with pytest.raises(Closed):
+            await refused
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM note").fetchone() == (100,)
+
+
+async def test_closing_waits_for_readers(db):
+    """Whoever reads is let finish; whoever waits for a turn is refused."""
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(tx):
+        inside.set()
+        await go_on.wait()
+        return (await tx.row("SELECT 1"))[0]
+
+    reads = [asyncio.create_task(db.read(slow)) for _ in range(sqlite.READERS + 2)]
+    await inside.wait()
+    closing = asyncio.create_task(db.close())
+    await asyncio.sleep(0.05)
+    assert not closing.done()
+    go_on.set()
+    found = await asyncio.gather(*reads, return_exceptions=True)
+    assert found[: sqlite.READERS] == [1] * sqlite.READERS
+    assert [type(one) for one in found[sqlite.READERS :]] == [Closed] * 2
+    await closing
+
+
+async def test_closing_does_not_wait_for_ever(db, monkeypatch):
+    """Units and reads that never end are cut off, and all who wait hear of it."""
+    monkeypatch.setattr(sqlite, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "READ_SECONDS", 0.05)
+    go_on = asyncio.Event()
+
+    async def endless(tx):
+        await tx.rows("SELECT 1")
+        await asyncio.Event().wait()
+
+    async def too_long(tx):
+        await go_on.wait()
+        await tx.rows("SELECT 1")
+
+    written = [asyncio.create_task(db.write(unit)) for unit in (endless, adding("a"))]
+    reads = [asyncio.create_task(db.read(too_long)) for _ in range(sqlite.READERS + 1)]
+    await asyncio.sleep(0.01)
+    await asyncio.wait_for(db.close(), 5)
+    go_on.set()
+    found = await asyncio.gather(*written, *reads, return_exceptions=True)
+    assert [type(one) for one in found] == [Closed] * len(found)
+
+
+async def test_a_long_read_is_broken_off_by_closing(db, monkeypatch):
+    """A query that would take hours does not keep the program from ending."""
+    monkeypatch.setattr(sqlite, "READ_SECONDS", 0.05)
+    query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
+    read = asyncio.create_task(db.read(lambda tx: tx.rows(query)))
+    await asyncio.sleep(0.05)
+    await asyncio.wait_for(db.close(), 5)
+    with pytest.raises(StorageError):
+        await read
+
+
+async def test_closing_ends_though_its_caller_is_cancelled(db):
+    """A second signal does not leave connections open."""
+    closing = asyncio.create_task(db.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    await db.close()
+    assert db._writer._connection is None

@@ -1,0 +1,215 @@
+"""A handler that fails: nothing half done, nothing lost, and mended later as if in time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot import replay
+from handlers.dialog import answering
+from storage import answers
+from storage.errors import Busy
+from storage.instant import DAY, HOUR, MINUTE
+from tests.whole.test_stop import everywhere
+
+if TYPE_CHECKING:
+    from tests.whole.world import Phone, World
+
+SORRY = "Sorry, something went wrong"
+FAILED = "SELECT COUNT(*) FROM inbound WHERE state = 'failed'"
+ALERTS = "SELECT text FROM tickets WHERE kind = 'alert'"
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Let what comes after an answer raise, with the person's own words in its message."""
+
+    def boom(turn: Any, *rest: Any, **more: Any) -> None:
+        raise RuntimeError(f"can't bear {turn.text} of {turn.sender.value}")
+
+    monkeypatch.setattr(answering, "_echo", boom)
+    return monkeypatch
+
+
+async def voter(here: World, **poll: Any) -> tuple[Phone, Any]:
+    """Return a member who has been asked a poll, and the poll."""
+    ada = here.phone(0)
+    await ada.join()
+    round_ = await here.poll(**poll)
+    await ada.hear()
+    return ada, round_
+
+
+async def again(here: World) -> tuple[int, int]:
+    """Replay what failed."""
+    found = await replay.replay(here.database, here.app.intake)
+    await here.settled()
+    return found
+
+
+async def test_nothing_half_done(here: World, broken: pytest.MonkeyPatch) -> None:
+    """A handler that raises leaves no change, but a failed message, one apology and an alert."""
+    ada, _ = await voter(here)
+    assert [SORRY in text for text in await ada.say("2")] == [True]
+    assert await here.rows("SELECT value FROM answers") == []
+    assert await here.scalar("SELECT state FROM dialogs WHERE round_id > 1") == "open"
+    assert await here.rows(
+        "SELECT text, round_id IS NULL FROM inbound WHERE state = 'failed'"
+    ) == [("2", 0)]  # fmt: skip
+    (alert,) = await here.rows(ALERTS)
+    assert "replay" in alert[0]
+    # The next one waits for the same mending, and does not alert again.
+    await ada.say("3")
+    assert await here.scalar(FAILED) == 2
+    assert len(await here.rows(ALERTS)) == 1
+
+
+async def test_the_traceback_holds_nobodys_words(
+    here: World, broken: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kept and logged is where it failed, not what the exception says of the person."""
+    ada, _ = await voter(here)
+    await ada.say("2")
+    (error,) = (await here.rows("SELECT error FROM inbound WHERE state = 'failed'"))[0]
+    assert "RuntimeError" in error
+    assert "boom" in error
+    assert "can't bear" not in error
+    assert ada.number not in error
+    assert ada.number.lstrip("+") not in capsys.readouterr().out
+    assert await everywhere(here, "can't bear") == []
+
+
+async def test_a_duplicate_of_a_failed_message_is_one(
+    here: World, broken: pytest.MonkeyPatch
+) -> None:
+    """The provider's retry of a failed message brings neither a second row nor an apology."""
+    ada, _ = await voter(here)
+    assert len(await ada.say("2", key="x")) == 1
+    assert await ada.say("2", key="x") == []
+    assert await here.scalar(FAILED) == 1
+
+
+async def test_replay_mends_it(here: World, broken: pytest.MonkeyPatch) -> None:
+    """Once mended the message is dealt with as if it had come through at its own instant."""
+    ada, _ = await voter(here)
+    await ada.say("2")
+    sent_at = await here.scalar("SELECT at FROM inbound WHERE state = 'failed'")
+    assert await again(here) == (0, 1)
+    broken.undo()
+    here.offset += HOUR
+    assert await again(here) == (1, 0)
+    assert ["We have: 2 Price" in text for text in await ada.hear()] == [True]
+    assert await here.rows("SELECT value, at FROM answers") == [("2", sent_at)]
+    assert await again(here) == (0, 0)
+    assert await here.rows("SELECT state FROM inbound WHERE text = '2'") == [("replayed",)]
+
+
+async def test_replay_counts_nothing_for_a_closed_round(
+    here: World, broken: pytest.MonkeyPatch
+) -> None:
+    """What is replayed after the close changes no result."""
+    ada, round_ = await voter(here)
+    await ada.say("2")
+    broken.undo()
+    await here.close(round_)
+    before = await here.scalar("SELECT result FROM rounds WHERE id = :id", id=round_.id)
+    await again(here)
+    assert await here.scalar("SELECT result FROM rounds WHERE id = :id", id=round_.id) == before
+    assert await here.rows("SELECT value FROM answers") == []
+
+
+async def test_a_failed_answer_of_an_anonymous_round_is_blanked(
+    here: World, broken: pytest.MonkeyPatch
+) -> None:
+    """The close of an anonymous round blanks what failed of it, and nothing is replayed."""
+    for number in range(1, 5):
+        await here.phone(number).join()
+    ada, round_ = await voter(here, named=False)
+    await ada.say("2")
+    broken.undo()
+    await here.close(round_)
+    assert await here.rows("SELECT text, error FROM inbound WHERE text = '2' OR error <> ''") == []
+    assert await again(here) == (0, 0)
+
+
+async def test_no_reply_older_than_a_day(here: World, broken: pytest.MonkeyPatch) -> None:
+    """Replayed after a day the answer counts, and its echo stays at home."""
+    ada, _ = await voter(here)
+    await ada.say("2")
+    broken.undo()
+    here.offset += DAY + MINUTE
+    assert await again(here) == (1, 0)
+    assert await ada.hear() == []
+    assert await here.rows("SELECT value FROM answers") == [("2",)]
+
+
+async def test_replay_undoes_no_later_answer(here: World, broken: pytest.MonkeyPatch) -> None:
+    """Whoever answered again in the meantime has changed their answer."""
+    ada, _ = await voter(here)
+    await ada.say("2")
+    broken.undo()
+    here.offset += HOUR
+    await ada.say("3")
+    assert await again(here) == (1, 0)
+    assert await here.rows("SELECT value FROM answers") == [("3",)]
+    assert await ada.hear() == []
+
+
+async def test_replay_answers_no_later_question(here: World, broken: pytest.MonkeyPatch) -> None:
+    """A digit that failed before a question was asked is no answer to that one."""
+    ada, first = await voter(here)
+    await ada.say("2")
+    broken.undo()
+    await here.close(first)
+    here.offset += HOUR
+    await here.poll("Another?")
+    await ada.hear()
+    await again(here)
+    assert await here.rows("SELECT value FROM answers") == []
+
+
+async def test_replay_of_a_stopped_persons_message_sends_nothing(
+    here: World, broken: pytest.MonkeyPatch
+) -> None:
+    """Who has stopped since then hears nothing of what is replayed."""
+    ada, _ = await voter(here)
+    await ada.say("2")
+    broken.undo()
+    here.offset += HOUR
+    await ada.say("STOP")
+    await again(here)
+    assert await ada.hear() == []
+
+
+async def test_storage_that_is_away_loses_nothing(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that refuses is the provider's to try again: nothing is kept as failed."""
+    ada, _ = await voter(here)
+
+    async def away(*rest: Any) -> None:
+        raise Busy("the database is locked")
+
+    monkeypatch.setattr(answers, "put", away)
+    with pytest.raises(Busy):
+        await ada.say("2", key="x")
+    monkeypatch.undo()
+    assert await here.scalar(FAILED) == 0
+    assert ["We have: 2 Price" in text for text in await ada.say("2", key="x")] == [True]
+
+
+async def test_a_strangers_message_fails(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's failed message is kept and replayed too."""
+
+    def boom(*rest: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(answering, "pressed", boom, raising=False)
+    monkeypatch.setattr("handlers.join.form", boom)
+    ada = here.phone(0)
+    assert [SORRY in text for text in await ada.say("JOIN")] == [True]
+    assert await here.scalar("SELECT COUNT(*) FROM members") == 0
+    monkeypatch.undo()
+    assert await again(here) == (1, 0)
+    assert ["do you agree?" in text for text in await ada.hear()] == [True]
