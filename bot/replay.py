@@ -8,6 +8,7 @@ import structlog
 
 from bot import faults
 from bot.channels.base import Inbound
+from handlers.dialog import routing
 from storage import addresses, inbound
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ async def replay(database: Database, intake: Intake) -> tuple[int, int]:
             try:
                 await database.write(lambda tx, r=row: _again(tx, intake, r))  # type: ignore[misc]
                 mended += 1
-            except Exception as error:
-                log.error("replay_failed", inbound=row[0], trace=faults.where(error))
+            except Exception as error:  # noqa: BLE001  one that still fails leaves the others
+                log.error(  # noqa: TRY400  its words may hold what the person wrote
+                    "replay_failed", inbound=row[0], trace=faults.where(error)
+                )
                 failing += 1
 
 
@@ -41,7 +44,9 @@ async def _again(tx: Tx, intake: Intake, row: Row) -> None:
     event = Inbound(
         channel=channel, key=key, sender=value, text=text, kind=kind, choice=choice, media=media
     )
-    sender = await addresses.sender(tx, channel, value)
-    if sender is not None:
+    carried = routing.pressed(choice)
+    sender = await addresses.sender(tx, channel, value, carried[0] if carried else 0)
+    # Of somebody who has stopped or said no since then nothing is done any more.
+    if sender is not None and sender.address_state != "hidden":
         await intake.run(tx, event, sender, "", at, key)
     await inbound.put_state(tx, inbound_id, "replayed")

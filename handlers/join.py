@@ -212,7 +212,7 @@ async def _listed(turn: Turn) -> list[Platform]:
 
 
 def _page(turn: Turn) -> int:
-    return int(json.loads(turn.sender.scratch)["page"]) if turn.sender.scratch else 0
+    return int(json.loads(turn.sender.scratch or "{}").get("page", 0))
 
 
 @asking.source("types")
@@ -227,6 +227,8 @@ async def types(turn: Turn) -> tuple[Option, ...]:
 @asking.setter("language")
 async def set_language(turn: Turn, value: str) -> Flow | Stay:
     """Speak this language from now on."""
+    if value not in turn.alliance.languages:
+        return Stay()
     await members.put(turn.tx, turn.sender.member_id, "language", value)
     await _again(turn)
     return Flow.GO_ON
@@ -259,6 +261,8 @@ async def set_platform(turn: Turn, value: str) -> Flow | Stay:
     if value == MORE:
         pages = -(-len(await _listed(turn)) // ON_A_PAGE)
         return Stay(scratch=json.dumps({"page": (_page(turn) + 1) % pages}))
+    if value not in {str(platform.id) for platform in await platforms.listed(turn.tx)}:
+        return Stay()
     await members.put(turn.tx, turn.sender.member_id, "platform_id", int(value))
     await _again(turn)
     return Flow.GO_ON
@@ -268,6 +272,8 @@ async def set_platform(turn: Turn, value: str) -> Flow | Stay:
 async def set_type(turn: Turn, value: str) -> Flow | Stay:
     """Keep whom the person speaks for, and the sector that follows from it."""
     sectors = {entry.code: entry.sector for entry in turn.alliance.types}
+    if value not in sectors:
+        return Stay()
     await members.put(turn.tx, turn.sender.member_id, "type", value)
     await members.put(turn.tx, turn.sender.member_id, "sector", sectors.get(value, ""))
     return Flow.GO_ON
@@ -276,7 +282,7 @@ async def set_type(turn: Turn, value: str) -> Flow | Stay:
 @asking.setter("organisation")
 async def set_organisation(turn: Turn, value: str) -> Flow | Stay:
     """Match a typed organisation, offer those like it, or let a coordinator see to it."""
-    offered = json.loads(turn.sender.scratch)["offers"] if turn.sender.scratch else []
+    offered = json.loads(turn.sender.scratch or "{}").get("offers", [])
     number = int(digits(value) or 0)
     if 0 < number <= len(offered):
         found = await organisations.by_id(turn.tx, offered[number - 1])

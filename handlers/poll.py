@@ -9,6 +9,7 @@ from handlers.dialog import asking, forms, invited
 from handlers.dialog import audience as expressions
 from handlers.dialog.forms import LONGEST_OPTION, LONGEST_QUESTION, Form, Option, Question
 from handlers.dialog.perform import Telling, tell
+from handlers.dialog.stop import stop_word
 from handlers.dialog.text import clean, fold, plain
 from handlers.dialog.turn import words
 from storage import batches, platforms, rounds
@@ -40,7 +41,7 @@ def form(alliance: Alliance, question: str, options: Sequence[str], *, named: bo
     for option in offered:
         if not 0 < len(option) <= LONGEST_OPTION:
             raise BadInput(f"an option has 1 to {LONGEST_OPTION} characters: {option!r}")
-        if fold(option) in words(alliance.languages):
+        if fold(option) in words(alliance.languages) or stop_word(option, alliance.languages):
             raise BadInput(f"{option!r} is a word people send for something else")
     if len({fold(option) for option in offered}) < len(offered):
         raise BadInput("two options are the same")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -50,8 +51,9 @@ class Clock:
         """Begin to tick."""
         for job in found():
             self._scheduler.add_job(
-                self.tick, IntervalTrigger(seconds=job.EVERY), args=[job.__name__, job.run]
-            )
+                self.tick, IntervalTrigger(seconds=job.EVERY), args=[job.__name__, job.run],
+                next_run_time=datetime.now(UTC),  # at once: something may be long due
+            )  # fmt: skip
         self._scheduler.start()
 
     async def tick(

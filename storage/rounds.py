@@ -55,11 +55,11 @@ _OPEN = sql(
 )
 # A closed round that a member was asked or has answered, the latest closed first.
 _LATELY = sql(
-    f"SELECT {_COLUMNS} FROM rounds WHERE state = 'closed' AND closed_at > :since AND id IN ("
+    f"SELECT {_COLUMNS} FROM rounds WHERE state = 'closed' AND closed_at > :since AND (id IN ("
     "SELECT o.round_id FROM outbox o WHERE o.member_id = :member_id AND o.kind = 1"
-    " AND o.sent_at > 0 AND o.question IS NOT NULL UNION ALL SELECT w.round_id"
-    " FROM respondents w JOIN rounds r ON r.id = w.round_id AND r.closed_at > :since"
-    " WHERE w.member_id = :member_id) ORDER BY closed_at DESC LIMIT 1"
+    " AND o.sent_at > 0 AND o.question IS NOT NULL) OR EXISTS (SELECT 1 FROM respondents w"
+    " WHERE w.round_id = rounds.id AND w.member_id = :member_id))"
+    " ORDER BY closed_at DESC LIMIT 1"
 )
 
 

@@ -205,6 +205,7 @@ Table(
     _number("created_at", None), _number("answered_at"),
     _one_of("state", "open", "answered"),
     Index("ix_tickets_member_id", "member_id"),
+    _where("ix_tickets_address_id", "address_id", where="address_id IS NOT NULL"),
     _where("ix_tickets_open", "created_at", where="state = 'open'"),
 )  # fmt: skip
 

@@ -121,7 +121,7 @@ class SqliteTx:
             return await self._connection.batch(statements)
         except sqlite3.Error as error:
             found = ours(error)
-            if not self._connection.in_transaction:
+            if not _in_transaction(self._connection):
                 self.gone = found
             raise found from error
 
@@ -164,6 +164,13 @@ class SqliteTx:
         """See Tx.scrub: the mark is kept in the file, so that a crash does not lose it."""
         await self.run(MARK)
         self.topics.add(_SCRUB)
+
+
+def _in_transaction(connection: hop.Connection) -> bool:
+    try:
+        return connection.in_transaction
+    except (sqlite3.Error, ValueError):  # it was closed meanwhile
+        return False
 
 
 class _Job:

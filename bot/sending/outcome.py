@@ -14,6 +14,7 @@ from bot.receipts import mark
 from bot.sending.gate import End, Hold
 from handlers.dialog.manners import month_start
 from storage import claims, dialogs, pace, settling, tickets
+from storage.database import OUTBOX
 from storage.errors import Busy, Closed, DiskFull, StorageError
 from storage.instant import DAY, MINUTE, SECOND
 from storage.outbox import REPLY
@@ -230,6 +231,7 @@ class Settler:
                 )
             case _:  # it leaves by a later claim, which looks at it anew
                 await settling.put_back(tx, [_row(ready, until_at=0)])
+                await tx.notify(OUTBOX)
 
     async def _refund(self, tx: Tx, ready: Ready) -> None:
         """Give back the segments of what has not been sent, to the month they were taken from."""

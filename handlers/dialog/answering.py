@@ -5,22 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from handlers.dialog import asking, forms
+from handlers.dialog import asking, forms, late
 from handlers.dialog.asking import Asked, Flow, Stay
 from handlers.dialog.forms import SKIPPED, Skipped
 from handlers.dialog.messages import CODE, OPTION, QUESTION, WHEN, msg
-from handlers.dialog.text import fold, read_digits
-from storage import addresses, answers, dialogs, inbound, outbox, rounds, tickets
-from storage import forms as stored_forms
+from handlers.dialog.text import read_digits
+from storage import addresses, answers, dialogs, inbound, outbox, tickets
 from storage.instant import DAY, MINUTE
 
 if TYPE_CHECKING:
-    from handlers.dialog.forms import Form, Option, Question
+    from handlers.dialog.forms import Option, Question
     from handlers.dialog.turn import Turn
 
 MOST_TRIES = 3
 OUTDATED = MINUTE
-LATE = 7 * DAY  # after its close a digit is still taken for an answer to a round
 
 ECHO_DIGIT = msg(
     "Thank you. {question} We have: {answer}. To change, send another number before {when}.",
@@ -34,7 +32,6 @@ ECHO_SKIP = msg(
     "You skipped: {question} To answer, send CHANGE {code}.", question=QUESTION, code=CODE
 )
 NOTED = msg("Thank you. We have: {answer}.", answer=f"4 {OPTION}")
-TOO_LATE = msg("That question is closed, so this answer is not counted. POLLS shows what is open.")
 
 # Longest part of an answer in words that an echo repeats.
 ECHOED = 40
@@ -44,7 +41,7 @@ async def take(turn: Turn) -> bool:
     """Deal with a message as an answer; False when no question of theirs can be meant."""
     if turn.sender.coming and await _on_its_way(turn):
         return True
-    return await _take(turn) or await _on_its_way(turn) or await _out_of_time(turn)
+    return await _take(turn) or await _on_its_way(turn) or await late.take(turn)
 
 
 async def _take(turn: Turn) -> bool:
@@ -56,9 +53,9 @@ async def _take(turn: Turn) -> bool:
         # Replayed, and meant for what was asked before: it changes no later answer.
         return read_digits(turn.text) is not None
     if _over(turn):
-        if not _names_an_answer(turn, asked.form):
+        if not late.is_answer(turn, asked.form):
             return False
-        await refuse(turn)
+        await late.refuse(turn)
         return True
     match sender.dialog:
         case "open":
@@ -68,45 +65,6 @@ async def _take(turn: Turn) -> bool:
             return await _not_seen_yet(turn, asked)
         case _:
             return await _afterwards(turn, asked)
-
-
-async def _out_of_time(turn: Turn) -> bool:
-    """Refuse an answer to a round that has closed, or a change a day after the echo.
-
-    False where the text can't be one: a late choice is nobody's to read either.
-    """
-    sender = turn.sender
-    if not sender.member_id:
-        return False
-    closed = await rounds.closed_lately(turn.tx, sender.member_id, turn.now - LATE)
-    if closed is not None:
-        form = forms.load((await stored_forms.by_id(turn.tx, closed.form_id)).body)
-        if _names_an_answer(turn, form):
-            await refuse(turn)
-            return True
-    if sender.form and sender.closes_at and _names_an_answer(turn, forms.load(sender.form)):
-        turn.say(forms.CHANGE, code=sender.round_code)
-        return True
-    return False
-
-
-async def refuse(turn: Turn) -> None:
-    """Say that an answer is not counted, and forget what it was."""
-    await inbound.blank(turn.tx, turn.sender.channel, turn.key)
-    turn.say(TOO_LATE)
-
-
-def _names_an_answer(turn: Turn, form: Form) -> bool:
-    """Tell whether a text is a number, or an option's own words with or without one."""
-    if read_digits(turn.text) is not None:
-        return True
-    words = fold(turn.text).lstrip("0123456789.,:;()[] -").rstrip(".!? ")
-    return any(
-        words == fold(text)
-        for question in form.questions
-        for option in question.options
-        for text in option.text.values()
-    )
 
 
 def _over(turn: Turn) -> bool:
@@ -124,27 +82,28 @@ async def press(turn: Turn, round_id: int, position: int, typed: str) -> None:
                 break
     sender = turn.sender
     if not sender.form or _over(turn):
-        await refuse(turn)
+        await late.refuse(turn)
         return
     asked = Asked(sender.round_id, forms.load(sender.form), sender.closes_at, sender.lead)
     if position >= len(asked.form.questions):
         return
-    at_it = sender.question == position and sender.dialog != "done"
-    if asked.form.questions[position].sets and not at_it:
-        await _set_again(turn, asked, position, typed)
-    else:
-        await _answer(turn, asked, position, typed)
-
-
-async def _set_again(turn: Turn, asked: Asked, position: int, typed: str) -> None:
-    """Let an older button change what was set of the person, and go on from where they are."""
     question = asked.form.questions[position]
+    chosen = forms.carried(question, typed)
+    if question.sets and (sender.question != position or sender.dialog == "done"):
+        await _set_again(turn, question, typed, chosen)
+    else:
+        await _answer(turn, asked, position, typed, chosen)
+
+
+async def _set_again(turn: Turn, question: Question, typed: str, chosen: str | None) -> None:
+    """Let an older button change what was set of the person, and go on from where they are."""
     options = await asking.options_of(turn, question)
-    value = forms.kind(question.kind).read(question, options, typed)
+    value = chosen or forms.kind(question.kind).read(question, options, typed)
     # What has been agreed to is taken back by STOP alone, and a button is often pressed twice.
     if question.sets == "consent" or value is None or isinstance(value, Skipped):
         return
-    if await asking.put(turn, question, value) is Flow.GO_ON:
+    known = any(option.value == value for option in options)
+    if await asking.put(turn, question, value) is Flow.GO_ON and known:
         shown = forms.kind(question.kind).shown(question, options, value, turn.language)
         turn.say(NOTED, answer=shown[:ECHOED])
 
@@ -200,7 +159,7 @@ async def _afterwards(turn: Turn, asked: Asked) -> bool:
     sender = turn.sender
     since = sender.answered_at or sender.opened_at
     question = asked.form.questions[sender.question]
-    if question.sets or turn.now - since > DAY or not _names_an_answer(turn, asked.form):
+    if question.sets or turn.now - since > DAY or not late.is_answer(turn, asked.form):
         return False
     options, kind = await asking.options_of(turn, question), forms.kind(question.kind)
     is_number = read_digits(turn.text) is not None
@@ -212,10 +171,12 @@ async def _afterwards(turn: Turn, asked: Asked) -> bool:
     return True
 
 
-async def _answer(turn: Turn, asked: Asked, position: int, typed: str) -> None:
+async def _answer(
+    turn: Turn, asked: Asked, position: int, typed: str, chosen: str | None = None
+) -> None:
     question = asked.form.questions[position]
     options = await asking.options_of(turn, question)
-    value = forms.kind(question.kind).read(question, options, typed)
+    value = chosen or forms.kind(question.kind).read(question, options, typed)
     if value is None:
         await _unread(turn, asked, position, question, options)
     else:
@@ -317,7 +278,7 @@ def _echo(
     *,
     by_digit: bool,
 ) -> None:
-    """Say what was kept, and how to change it. The echo belongs to the round, so that its close blanks it."""
+    """Say what was kept, as part of the round, so that its close blanks it."""
     language, sender = turn.language, turn.sender
     asks = forms.said(question.text, language)
     if isinstance(value, Skipped):

@@ -164,7 +164,27 @@ def ask(
 def buttons(
     form: Form, position: int, options: tuple[Option, ...], language: str, round_id: int
 ) -> tuple[tuple[str, str], ...]:
-    """Return the buttons of a question, which carry its round: (label, data)."""
+    """Return the buttons of a question, which carry its round: (label, data).
+
+    Where the options come from elsewhere a button carries its own, since the list may be
+    another one by the time it is pressed.
+    """
     question = form.questions[position]
     found = kind(question.kind).choices(question, options, language)
-    return tuple((label, f"a:{round_id}:{position}:{typed}") for label, typed in found)
+    return tuple(
+        (label, f"a:{round_id}:{position}:{_carrying(question, options, typed)}")
+        for label, typed in found
+    )
+
+
+_OWN = "v"  # before an option's own value; what a person types there is a number
+
+
+def _carrying(question: Question, options: tuple[Option, ...], typed: str) -> str:
+    return typed if not question.source or typed == "0" else _OWN + options[int(typed) - 1].value
+
+
+def carried(question: Question, pressed: str) -> str | None:
+    """Return the option's value that a pressed button carries itself, if it does."""
+    own = question.source and pressed.startswith(_OWN)
+    return pressed.removeprefix(_OWN) if own else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog import answering, asking, confirming, forgetting
+from handlers.dialog import answering, asking, confirming, forgetting, late
 from handlers.dialog.messages import msg
 from handlers.dialog.stop import stop_word
 from handlers.dialog.text import clean, fold, read_digits, unmarked
@@ -78,6 +78,7 @@ async def _typed(turn: Turn) -> None:
     if _may_answer(turn) and await answering.take(turn):
         return
     if turn.is_member and read_digits(turn.text) is not None and asking.declined(turn):
+        await late.forget(turn)
         return
     word = _meant(turn)
     if word is not None:
@@ -109,7 +110,7 @@ async def _choice(turn: Turn) -> bool:
         return True
     parsed = pressed(turn.choice)
     if parsed is None or not _may_answer(turn):
-        await answering.refuse(turn)
+        await late.refuse(turn)
         return True
     await answering.press(turn, *parsed)
     return True

@@ -8,7 +8,7 @@ import structlog
 
 from handlers.close import close
 from storage import rounds
-from storage.errors import Conflict
+from storage.errors import Conflict, StorageError
 
 if TYPE_CHECKING:
     from handlers.dialog.turn import Alliance
@@ -24,9 +24,16 @@ async def run(database: Database, alliance: Alliance, now: int) -> None:
     for round_id in await database.read(lambda tx: rounds.due(tx, now)):
 
         async def unit(tx: Tx, round_id: int = round_id) -> None:
-            await close(tx, alliance, await rounds.by_id(tx, round_id), None, now)
+            round_ = await rounds.by_id(tx, round_id)
+            # It may have been extended since it was found.
+            if round_.closes_at <= now:
+                await close(tx, alliance, round_, None, now)
 
         try:
             await database.write(unit)
         except Conflict:
             log.info("round_was_closed", round=round_id)
+        except StorageError:
+            raise
+        except Exception as error:  # one round keeps no other open
+            log.exception("round_not_closed", round=round_id, exc_info=error)

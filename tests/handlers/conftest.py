@@ -101,6 +101,7 @@ class Store:
             if last is not None:
                 address = await addresses.add(tx, channel, number(last), self.now)
                 await addresses.link(tx, found, address, self.now)
+            await tx.run("UPDATE members SET introduced = TRUE WHERE id = :id", id=found)
             return found
 
         return await self.write(unit)

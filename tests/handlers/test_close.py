@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handlers.close import close
-from handlers.dialog import answering, perform, routing
-from handlers.dialog.forms import Form, Option, Question
+from handlers.dialog import answering, late, perform, routing
+from handlers.dialog.forms import Form, Question
 from storage import forms, inbound, outbox, rounds
 from storage.errors import Conflict
 from storage.instant import DAY, HOUR
@@ -228,11 +228,11 @@ async def test_an_answer_after_the_close_is_refused_and_told_so(store):
     await shut(store, round_)
     # Phone 0 has answered, phone 1 was only asked.
     for last, text in ((0, "2"), (1, "2"), (1, "2 Price"), (0, "Price."), (1, "٢")):
-        assert await store.say(last, text) == [answering.TOO_LATE.text], text
+        assert await store.say(last, text) == [late.TOO_LATE.text], text
     press = {"kind": "choice", "choice": f"a:{round_.id}:0:2"}
-    assert await store.say(0, "", **press) == [answering.TOO_LATE.text]
+    assert await store.say(0, "", **press) == [late.TOO_LATE.text]
     assert await store.rows("SELECT 1 FROM answers UNION ALL SELECT 1 FROM tickets") == []
-    assert {row for row in await store.rows("SELECT text, choice FROM inbound")} == {("", "")}
+    assert set(await store.rows("SELECT text, choice FROM inbound")) == {("", "")}
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ async def test_what_can_not_be_a_late_answer_is_passed_on(store, last, text, lat
     await shut(store, round_)
     store.now += later
     said = await store.say(last, text)
-    assert said != [answering.TOO_LATE.text]
+    assert said != [late.TOO_LATE.text]
     assert await store.rows("SELECT text FROM tickets") == [(text,)]
 
 
@@ -258,11 +258,11 @@ async def test_an_answer_in_the_moment_between_end_and_close_is_refused(store):
     await store.open(round_, 2, 1, "done")
     store.now += 3 * DAY
     for last in (0, 1):
-        assert await store.say(last, "2") == [answering.TOO_LATE.text]
+        assert await store.say(last, "2") == [late.TOO_LATE.text]
         press = {"kind": "choice", "choice": f"a:{round_.id}:0:2"}
-        assert await store.say(last, "", **press) == [answering.TOO_LATE.text]
+        assert await store.say(last, "", **press) == [late.TOO_LATE.text]
     assert await store.rows("SELECT 1 FROM answers UNION ALL SELECT 1 FROM tickets") == []
-    assert {row for row in await store.rows("SELECT text, choice FROM inbound")} == {("", "")}
+    assert set(await store.rows("SELECT text, choice FROM inbound")) == {("", "")}
 
 
 async def test_an_answer_is_counted_or_refused(store):
@@ -277,7 +277,7 @@ async def test_an_answer_is_counted_or_refused(store):
             await shut(store, round_)
         _, turn = await store.turn(last, routing.route, "1")
         said = [reply.text for reply in turn.replies]
-        if said == [answering.TOO_LATE.text]:
+        if said == [late.TOO_LATE.text]:
             refused += 1
         elif "We have: 1 Taps" in said[0]:
             counted += 1

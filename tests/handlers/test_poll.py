@@ -7,7 +7,7 @@ import pytest
 
 from handlers import poll
 from handlers.dialog.text import segments
-from storage.audience import All, Term
+from storage.audience import All, And, Platform, Term
 from storage.errors import BadInput
 from storage.instant import DAY, HOUR
 from tests.handlers.conftest import ALLIANCE, NOON
@@ -44,17 +44,17 @@ def test_a_poll_at_its_bounds_takes_two_segments():
     """The longest question and options of any alliance still fit into two segments."""
     longest = replace(ALLIANCE, name="A" * 24)
     form = poll.form(longest, "q" * 80, [c * 18 for c in "abcd"], named=True)
-    text = poll.text(longest, form, longest.name, NOON + 200 * DAY, NOON)
-    assert segments(text) == 2
+    texts = poll.texts(longest, form, longest.name, NOON + 200 * DAY, NOON)
+    assert segments(texts["en"]) == 2
 
 
 def test_a_poll_is_asked_as_it_was_written():
     """Spaces and typographic signs are made plain; the options are numbered in their order."""
     form = poll.form(ALLIANCE, "Which\u2014 first\u2026?\n", ("Broken  taps", "24/7"), named=False)
-    assert poll.text(ALLIANCE, form, "Nima", NOON + DAY, NOON) == (
-        "Nima: Which- first...? 1 Broken taps 2 24/7 0 Skip. Send one number."
+    assert poll.texts(ALLIANCE, form, "Nima", NOON + DAY, NOON) == {
+        "en": "Nima: Which- first...? 1 Broken taps 2 24/7 0 Skip. Send one number."
         " Send it by Thu 12:00. No names shown."
-    )
+    }
     assert (form.privacy, [o.value for o in form.questions[0].options]) == (
         "anonymous", ["1", "2"],
     )  # fmt: skip
@@ -115,6 +115,39 @@ async def test_a_poll_opens_a_round_and_queues_its_question(store, lasts, expire
     assert (kind, round_id, expires_at, solicited) == ("poll", round_.id, NOON + expires, 0)
     assert json.loads(texts)["en"].startswith("Springfield Water: Which first? 1 Taps 2 Price")
     assert await store.rows("SELECT act, subject_id FROM audit") == [("poll", number)]
+
+
+async def test_a_platform_asks_in_its_own_name(store):
+    """An audience that is all of a platform is asked by it, any other by the alliance."""
+    east = await store.platform("east", "East")
+    await store.member(1, platform=east)
+    of_east = await store.poll(to=Platform("east"))
+    of_all = await store.poll(to=And((Platform("east"), Term("lang", "en"))))
+    assert (of_east.platform_id, of_all.platform_id) == (east, None)
+    rows = await store.rows("SELECT platform_id, texts FROM batches ORDER BY id")
+    assert [(row[0], json.loads(row[1])["en"].split(":")[0]) for row in rows] == [
+        (east, "East"), (None, "Springfield Water"),
+    ]  # fmt: skip
+
+
+async def test_the_preview_shows_what_will_be_sent(store):
+    """The text of the preview, in the language it was written in, is the text that leaves."""
+    store.alliance = replace(ALLIANCE, languages=("en", "es"))
+    await store.platform("east", "East")
+    form = poll.form(store.alliance, "Which?", TWO, named=True)
+    until = NOON + DAY
+    shown = await store.write(
+        lambda tx: poll.preview_texts(tx, store.alliance, Platform("east"), form, until, NOON)
+    )
+    await store.write(
+        lambda tx: poll.poll(
+            tx, store.alliance, Platform("east"), form, closes_at=until, by=None, now=NOON
+        )
+    )
+    kept = json.loads(await store.scalar("SELECT texts FROM batches"))
+    assert list(shown) == ["en"]
+    assert shown["en"] == kept["en"]
+    assert sorted(kept) == ["en", "es"]
 
 
 async def test_the_same_question_asked_again_is_a_new_round(store):

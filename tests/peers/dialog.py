@@ -63,8 +63,10 @@ class Step:
 
 QUESTION = "Which water problem first?"
 NEWS = "Water is off on Friday from 9 to 12."
-OPTIONS = ("--option", "Broken taps", "--option", "High price", "--option", "Dirty drains")
-
+ASK = (
+    *("poll", QUESTION, "--option", "Broken taps", "--option", "High price"),
+    *("--option", "Dirty drains", "--audience", "nima", "--closes", "2h", "--named", "--yes"),
+)
 MEMBER = {"alias": "Ama", "platform": "nima", "type": "water_users", "language": "en"}
 
 PLATFORMS = (
@@ -81,11 +83,8 @@ STEPS = (
     Step(Say("Nima Tap Users"), ("What shall we call you?",)),
     Step(Say("Ama"), ("Welcome to Nima Water.",)),
     Step(
-        Run(
-            "code",
-            ("poll", QUESTION, *OPTIONS, "--audience", "nima", "--closes", "2h", "--named", "--yes"),
-        ),
-        (f"Nima Water: {QUESTION}", "1 Broken taps 2 High price 3 Dirty drains 0 Skip."),
+        Run("code", ASK),
+        (f": {QUESTION}", "1 Broken taps 2 High price 3 Dirty drains 0 Skip."),
     ),
     Step(Answer(2), ("Thank you.", "We have: 2 High price.")),
     Step(Answer(3), ("Thank you.", "We have: 3 Dirty drains.")),
@@ -138,6 +137,7 @@ async def _act(
 async def _look_back(door: Door, program: Switchboard, kept: dict[str, str]) -> None:
     """The changed vote counts once, every recipient is accounted for, and STOP holds."""
     async with asyncio.timeout(HEARD_SECONDS):
+        await until(lambda: not program.count("batches WHERE state <> 'queued'"))
         await until(lambda: not program.count(f"outbox WHERE status <> '{door.ends_as}'"))
     broadcasts = ("code", "news", "unheard")
     members, *standings = await asyncio.gather(

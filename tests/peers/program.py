@@ -1,4 +1,4 @@
-"""The program as people run it: `switchboard serve` as a process, and the command line beside it."""
+"""The program as people run it: `switchboard serve` as a process, commands beside it."""
 
 from __future__ import annotations
 
@@ -108,9 +108,7 @@ class Switchboard:
         raise AssertionError(f"the server did not start:\n{self.log}")
 
 
-def switchboard(
-    folder: Path, channel: str, public_url: str = "", **secrets: str
-) -> Switchboard:
+def switchboard(folder: Path, channel: str, public_url: str = "", **secrets: str) -> Switchboard:
     """Configure an alliance with one channel in a folder, on a free port of its own.
 
     `public_url` is that port's where none is given; each secret is named by its variable.

@@ -148,6 +148,20 @@ async def test_units_run_in_the_order_they_came(db):
     assert await together(db, *[count] * 20) == list(range(1, 21))
 
 
+async def test_what_is_posted_is_there_for_the_next_statement(db):
+    """Statements that nobody waits for keep their order, and their error comes with a later one."""
+
+    async def unit(tx):
+        await tx.post("INSERT INTO note (body) VALUES ('a')")
+        await tx.many("INSERT INTO note (body) VALUES (:body)", [{"body": "b"}, {"body": "c"}])
+        found = await tx.rows("SELECT body FROM note ORDER BY id")
+        await tx.post("INSERT INTO note (body) VALUES ('d')")
+        return [row[0] for row in found]
+
+    assert await db.write(unit) == ["a", "b", "c"]
+    assert await bodies(db) == ["a", "b", "c", "d"]
+
+
 async def test_a_cancelled_caller_does_not_cut_its_unit_in_half(db):
     """The unit ends as it would have: all of it is kept."""
     halfway, go_on = asyncio.Event(), asyncio.Event()
@@ -306,6 +320,30 @@ async def test_a_mistake_in_the_writer_leaves_nobody_waiting(db, monkeypatch, me
     assert [type(one) for one in found] == [StorageError] * 2
     assert await db.write(adding("c")) == "c"
     assert await bodies(db) == ["c"]
+
+
+async def test_forgetting_that_fails_stops_nobody(db, monkeypatch):
+    """What can't be written anew now is tried again, and units go on in between."""
+    monkeypatch.setattr(sqlite, "SCRUB_AGAIN_SECONDS", 0.01)
+    scrub, tried = sqlite.scrub, []
+
+    def fails_at_first(path):
+        tried.append(path)
+        if len(tried) < 3:
+            raise ZeroDivisionError
+        return scrub(path)
+
+    async def forget(tx):
+        await tx.run("DELETE FROM note")
+        await tx.scrub()
+
+    monkeypatch.setattr(sqlite, "scrub", fails_at_first)
+    await db.write(adding("a"))
+    await db.write(forget)
+    assert await asyncio.wait_for(db.write(adding("b")), 5) == "b"
+    while len(tried) < 3:
+        await asyncio.sleep(0.005)
+    assert await bodies(db) == ["b"]
 
 
 async def test_a_lost_connection_is_replaced(db):

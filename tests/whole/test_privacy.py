@@ -7,11 +7,10 @@ import re
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import structlog
 
 from bot.replay import replay
-from handlers.dialog import answering
+from handlers.dialog import late
 from storage import addresses, answers, members
 from tests.whole.chat import Chat
 from tests.whole.world import world
@@ -19,13 +18,17 @@ from tests.whole.world import world
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
     from storage.database import Tx
     from storage.rounds import Round
     from tests.whole.world import Phone, World
 
-QUESTION = "Which of all the water problems of this part of the town is to be mended first?"
+QUESTION = "Which of all the water problems of this part of the town is to be mended at once"
 # One echo takes one segment, another two: also lengths must not tell them apart.
-OPTIONS = ("Ox", "Quaggamussel", "Zebrafish aquarium")
+OPTIONS = ("Oxbow", "Quaggamussel", "Zebrafish aquarium")
+
+WORDS = "what an error of ours may say"
 
 # What two people do, each with `mine` and `other` swapped: t types, b presses, e edits, ! fails.
 DEEDS: dict[str, tuple[str, ...]] = {
@@ -81,7 +84,7 @@ class Person:
 
 
 async def _fail(*_: object) -> None:
-    raise RuntimeError("no words of anybody")
+    raise RuntimeError(WORDS)
 
 
 async def people(here: World, *, swapped: bool) -> list[Person]:
@@ -128,9 +131,7 @@ async def dump(here: World) -> dict[str, list[tuple[Any, ...]]]:
     for (name,) in await here.rows("SELECT name FROM sqlite_master WHERE type = 'table'"):
         columns = [row[1] for row in await here.rows(f"PRAGMA table_info({name})")]
         rows = await here.rows(f"SELECT * FROM {name}")
-        found[name] = sorted(
-            (tuple(map(_marked, columns, row)) for row in rows), key=repr
-        )
+        found[name] = sorted((tuple(map(_marked, columns, row)) for row in rows), key=repr)
     return found
 
 
@@ -159,14 +160,17 @@ async def traces(here: World) -> dict[str, re.Pattern[bytes]]:
     echo = rf"We have: \d ({'|'.join(OPTIONS)})"
     words = "|".join(option.lower() for option in OPTIONS)
     stored = await here.rows("SELECT value, at FROM answers")
-    # As SQLite writes a row: its values one after the other, whole numbers with the high byte first.
-    rows = [re.escape(value.encode() + at.to_bytes(6, "big")) for value, at in stored]
+    # As SQLite writes a row: the types (0, a letter, an instant), then the values.
+    rows = [
+        rb"\x08\x0f\x05.?" + re.escape(value.encode() + at.to_bytes(6, "big"))
+        for value, at in stored
+    ]
     return {
         "echo": re.compile(echo.encode()),
         "typed": re.compile(rb"text\(?[1-3]\)?\.?done"),
         "words": re.compile(words.encode()),
         "pressed": re.compile(rb"a:1:0:[1-3]done"),
-        "answer": re.compile(b"|".join(rows)),
+        "answer": re.compile(b"|".join(rows), re.DOTALL),
     }
 
 
@@ -184,10 +188,10 @@ async def test_swapping_what_people_chose_changes_nothing_that_is_kept(
             before.append(await dump(here))
             await here.close(round_)
             for person in persons:
-                late = LATE_CHAT if person.phone.channel == "chat" else LATE
-                for step in late:
+                steps = LATE_CHAT if person.phone.channel == "chat" else LATE
+                for step in steps:
                     heard = await person.do((step,), monkeypatch)
-                    assert heard[-1:] in ([answering.TOO_LATE.text], []), (person.deed, step)
+                    assert heard[-1:] in ([late.TOO_LATE.text], []), (person.deed, step)
             after.append(await dump(here))
     one, other = before
     # While it is open what people chose is kept, or this test could not fail.
@@ -262,10 +266,10 @@ async def test_the_logs_say_nothing_of_anybody(
     assert "replay_failed" in logged
     numbers = [person.phone.number for person in persons]
     names = [person.alias for person in persons]
-    for secret in (QUESTION, *OPTIONS[1:], *(o.lower() for o in OPTIONS[1:]), *names, *numbers):
+    for secret in (QUESTION, *OPTIONS, *(o.lower() for o in OPTIONS), *names, *numbers):
         assert secret not in logged
         assert secret.removeprefix("+") not in logged
-    assert "no words of anybody" not in logged
+    assert WORDS not in logged
 
 
 async def test_the_audit_and_the_tickets_say_nothing_of_a_choice(
@@ -275,7 +279,9 @@ async def test_the_audit_and_the_tickets_say_nothing_of_a_choice(
     async with world(tmp_path, chats=(Chat(),)) as here:
         persons = await people(here, swapped=False)
         await here.close(await a_round(here, persons, monkeypatch))
-        audit = await here.rows("SELECT at, act, by_member_id, subject, subject_id, count FROM audit")
+        audit = await here.rows(
+            "SELECT at, act, by_member_id, subject, subject_id, count FROM audit"
+        )
         assert {row[1] for row in audit} >= {"poll", "close", "result"}
         for at, act, by, subject, subject_id, count in audit:
             assert re.fullmatch("[a-z_]+", act)
@@ -316,7 +322,7 @@ async def test_answers_and_a_close_at_once_are_counted_or_refused(
         await asyncio.gather(*acts)
         heard = [(await person.phone.hear()) for person in persons]
         counted = await here.scalar("SELECT COUNT(*) FROM respondents")
-        refused = sum(answering.TOO_LATE.text in texts for texts in heard)
+        refused = sum(late.TOO_LATE.text in texts for texts in heard)
         assert counted + refused == len(persons)
         assert await here.scalar("SELECT COUNT(*) FROM answers") == 0
         count = await here.scalar("SELECT count FROM audit WHERE act = 'close'")

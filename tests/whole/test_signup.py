@@ -45,7 +45,11 @@ async def people(here: World) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("kind", ["phone", "chat"])
 async def test_the_order_of_the_questions(both: World, kind: str) -> None:
     """Consent, place, type, organisation, name; and from the yes on a person is a member."""
-    for code, name, above in (("city", "City", ""), ("east", "East", "city"), ("west", "West", "city")):
+    for code, name, above in (
+        ("city", "City", ""),
+        ("east", "East", "city"),
+        ("west", "West", "city"),
+    ):
         await both.platform(code, name, above)
     ada = both.phone(0) if kind == "phone" else both.chatter(0)
     await hears(ada, ("JOIN", CONSENT))
@@ -169,7 +173,11 @@ async def test_long_names_of_places_fit_two_segments(here: World) -> None:
 
 async def test_a_skipped_place_is_the_root(here: World) -> None:
     """The top of the tree is no line of the menu: those who skip belong to all of it."""
-    for code, name, above in (("city", "City", ""), ("east", "East", "city"), ("west", "West", "city")):
+    for code, name, above in (
+        ("city", "City", ""),
+        ("east", "East", "city"),
+        ("west", "West", "city"),
+    ):
         await here.platform(code, name, above)
     await hears(here.phone(0), ("JOIN", CONSENT), ("1", "1 East 2 West 0 Skip"), ("0", TYPE))
 
@@ -310,6 +318,39 @@ async def test_a_consent_button_pressed_again(both: World) -> None:
     assert ORGANISATION in (await ada.say("1"))[0]
     assert await ada.press(no) == []
     assert (await people(both))[0][0] == "member"
+
+
+async def test_a_button_of_another_page(both: World) -> None:
+    """A place's button is that place, whichever page is shown by now, and pressed twice too."""
+    for number in range(1, 17):
+        await both.platform(f"p{number}", f"Place {number}")
+    ada = both.chatter(0)
+    await ada.say("JOIN")
+    await ada.send("1")
+    (first,) = await ada.messages()
+    await ada.press(dict(first["buttons"])["8 More"])
+    assert TYPE in (await ada.press(dict(first["buttons"])["3 Place 3"]))[0]
+    assert (await people(both))[0][2] == "p3"
+    await ada.press(dict(first["buttons"])["3 Place 3"])
+    assert (await people(both))[0][2] == "p3"
+    await ada.press(dict(first["buttons"])["8 More"])
+    assert (await people(both))[0][2] == "p3"
+    assert ORGANISATION in (await ada.say("1"))[0]
+
+
+@pytest.mark.parametrize("value", ["v999", "vx", "v", "v²", "vmore", "9", "1"])
+async def test_a_place_that_is_not_there(both: World, value: str) -> None:
+    """A button with a place that is none sets nothing, and breaks nothing."""
+    for number in range(1, 17):
+        await both.platform(f"p{number}", f"Place {number}")
+    ada = both.chatter(0)
+    await ada.say("JOIN")
+    await ada.send("1")
+    (first,) = await ada.messages()
+    data = first["buttons"][0][1].rpartition(":")[0]
+    await ada.press(f"{data}:{value}")
+    assert (await people(both))[0][2] in ((None,) if value != "1" else ("p1",))
+    assert await both.rows("SELECT error FROM inbound WHERE state = 'failed'") == []
 
 
 async def test_an_older_button_changes_what_it_set(both: World) -> None:

@@ -81,7 +81,7 @@ async def test_every_form_of_stop(here: World, text: str) -> None:
     ("start the pump", False), ("/start", False), ("JOIN", False), ("yes", False), ("1", False),
     ("POLLS", False), ("CHANGE P1", False), ("HELP", False), ("hello", False), ("LANG", False),
 ])  # fmt: skip
-async def test_nothing_but_start_lifts_a_stop(here: World, text: str, lifts: bool) -> None:  # noqa: FBT001
+async def test_nothing_but_start_lifts_a_stop(here: World, text: str, lifts: bool) -> None:
     """START lifts a STOP; no other message does, and none is taken for an answer."""
     ada = here.phone(0)
     await ada.join()
@@ -147,8 +147,7 @@ async def test_a_stop_between_claim_and_send(tmp_path: Path) -> None:
             await each.hear()
         chat.way.clear()
         telling = asyncio.create_task(tell(both))
-        while await both.scalar("SELECT COUNT(*) FROM outbox WHERE status = 'sending'") < 2:
-            await asyncio.sleep(0.005)
+        await both.until("SELECT COUNT(*) FROM outbox WHERE status = 'sending'", 2)
         both.offset += 10
         await people[1].send("STOP")
         chat.way.set()
@@ -171,8 +170,7 @@ async def test_a_reply_on_its_way_ends_too(tmp_path: Path) -> None:
         chat.way.clear()
         await ben.send("ABOUT")
         await ada.send("ABOUT")
-        while await both.scalar("SELECT COUNT(*) FROM outbox WHERE status = 'sending'") < 2:
-            await asyncio.sleep(0.005)
+        await both.until("SELECT COUNT(*) FROM outbox WHERE status = 'sending'", 2)
         both.offset += 10
         await ada.send("STOP")
         chat.way.set()
@@ -253,9 +251,7 @@ async def test_21610(both: World, chat: Chat, by: str) -> None:
         await tell(both)
         await ada.hear()
         provider_id = await both.scalar("SELECT provider_id FROM outbox WHERE kind = 1")
-        await both.accept(
-            Receipt("chat", provider_id, "failed", error="21610", effect="stopped")
-        )
+        await both.accept(Receipt("chat", provider_id, "failed", error="21610", effect="stopped"))
     assert await both.rows("SELECT state FROM addresses") == [("carrier",)]
     assert await both.scalar("SELECT stopped_at FROM members") > 0
     await link(both, other)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -14,13 +17,12 @@ from bot.channels.base import Inbound
 from bot.config import load
 from handlers import close, poll
 from handlers.dialog.text import segments
-from storage import audience, platforms
+from storage import addresses, audience, members, platforms
 from storage.instant import clock
-from storage.opening import open_database, place
+from storage.opening import migrate, open_database, place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from bot.channels.base import Event
     from storage.database import Database, Tx
@@ -130,6 +132,21 @@ class World:
         """Return the phone whose number ends so (0 to 199)."""
         return Phone(self, f"+1202555{100 + last:04d}")
 
+    async def member(self, phone: Phone) -> Phone:
+        """Let somebody be a member without the talk of a sign-up."""
+
+        async def unit(tx: Tx) -> None:
+            member_id = await members.add_whole(
+                tx, alias="", name="", platform_id=None, type_="", sector="",
+                organisation_id=None, language="en", now=self.now(),
+            )  # fmt: skip
+            address_id = await addresses.add(tx, phone.channel, phone.number, self.now())
+            await addresses.link(tx, member_id, address_id, self.now())
+            await tx.run("UPDATE members SET introduced = TRUE WHERE id = :id", id=member_id)
+
+        await self.database.write(unit)
+        return phone
+
     def chatter(self, last: int, channel: str = "chat") -> Phone:
         """Return the person of a chat channel whose user id ends so; see `tests.whole.chat`."""
         return Phone(self, f"7700{last:04d}", channel, longest=0)
@@ -151,6 +168,14 @@ class World:
                 return
             await asyncio.sleep(0.005)
         raise AssertionError("the outbox did not settle within 10 s")
+
+    async def until(self, sql: str, wanted: Any) -> None:
+        """Wait until a query finds this value."""
+        for _ in range(2_000):
+            if await self.scalar(sql) == wanted:
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError(f"{sql} did not become {wanted} within 10 s")
 
     async def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
         """Return what a query finds."""
@@ -204,6 +229,22 @@ class World:
         await self.tick()
 
 
+@functools.cache
+def _empty() -> bytes:
+    """Return a migrated database without a row: migrating takes longer than most tests."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        migrate(path)
+        return path.read_bytes()
+
+
+def _lay(path: Path) -> None:
+    """Let a world that is new begin with an empty database."""
+    if not path.exists():
+        path.touch(0o600)
+        path.write_bytes(_empty())
+
+
 @contextlib.asynccontextmanager
 async def world(
     folder: Path, config: str = CONFIG, *, clocked: bool = False, chats: tuple[Chat, ...] = ()
@@ -212,6 +253,7 @@ async def world(
     path = folder / "config.toml"
     path.write_text(config)
     settings = load(path)
+    _lay(place(settings.storage.url, folder).path)
     database = await open_database(place(settings.storage.url, folder))
     found = World(database, settings, chats)
     if not clocked:

@@ -94,6 +94,11 @@ class TelegramChannel:
             await asyncio.gather(self._preparing, return_exceptions=True)
         await self._transport.shutdown()
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing comes in at present, "" where all is well; `/readyz` tells it."""
+        return self._poller.trouble if self._prepared else "Telegram can't be reached"
+
     def parse(self, request: HookRequest) -> Sequence[Event]:
         """Read one update. Raises Forged or Malformed.
 

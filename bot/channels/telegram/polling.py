@@ -56,7 +56,10 @@ class Patience:
 
 
 class Poller:
-    """Asks for updates and remembers how far they are committed."""
+    """Asks for updates and remembers how far they are committed.
+
+    `trouble` says why the last question went wrong, "" where it did not.
+    """
 
     def __init__(
         self, channel: str, bot: Bot, read: Callable[[dict[str, Any]], Sequence[Event]]
@@ -65,6 +68,7 @@ class Poller:
         self._read = read
         self._offset: int | None = None
         self._patience = Patience(channel, "telegram.poll_failed")
+        self.trouble = ""
 
     async def run(self) -> AsyncGenerator[Polled, None]:
         """Yield what arrives, for ever; what is not acknowledged comes again."""
@@ -72,8 +76,10 @@ class Poller:
             try:
                 updates = await self._ask()
             except TelegramError as error:
+                self.trouble = reason(error)
                 await self._patience.wait(error)
                 continue
+            self.trouble = ""
             if not updates:
                 # Telegram has dropped all before the offset by now. Without one, numbers that
                 # start anywhere after a quiet week are not mistaken for old ones.

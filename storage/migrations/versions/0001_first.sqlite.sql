@@ -210,6 +210,8 @@ CREATE TABLE tickets (
     CONSTRAINT fk_tickets_address_id FOREIGN KEY(address_id) REFERENCES addresses (id)
 );
 
+CREATE INDEX ix_tickets_address_id ON tickets (address_id) WHERE address_id IS NOT NULL;
+
 CREATE INDEX ix_tickets_member_id ON tickets (member_id);
 
 CREATE INDEX ix_tickets_open ON tickets (created_at) WHERE state = 'open';

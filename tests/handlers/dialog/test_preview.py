@@ -88,6 +88,15 @@ async def test_a_curly_quote_does_not_cost_a_segment_more(store):
     assert (await shown(store, {"en": "\u0434" * 71})).longest == 2
 
 
+async def test_who_hears_first_from_us_takes_more(store):
+    """Before the first message to somebody others signed up stands who writes: it costs too."""
+    for last in range(3):
+        await store.member(last)
+    await store.run("UPDATE members SET introduced = FALSE WHERE id = 1")
+    found = await shown(store, {"en": "x" * 160})
+    assert (found.segments, found.longest) == (1 + 1 + 2, 1)
+
+
 async def test_people_are_held_by_their_own_clock(store):
     """It is quiet by the zone of the member's platform, else of the alliance."""
     alliance = replace(store.alliance, manners=Manners(quiet=Quiet(20 * 60, 8 * 60)))

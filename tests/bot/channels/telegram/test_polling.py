@@ -10,6 +10,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from bot.channels.telegram import polling
 from tests.bot.channels.fake_telegram import GROUP, Answer, channel, error, membership, message
 
 KINDS = ["message", "edited_message", "callback_query", "my_chat_member"]
@@ -131,6 +132,27 @@ async def test_polling_begins_when_telegram_is_back(fake, url, waits):
     await take(polls)
     assert [method for method, _ in fake.calls][-3:] == ["getMe", "deleteWebhook", "getUpdates"]
     assert waits == [1]
+    await polls.aclose()
+    await bot.close()
+
+
+async def test_what_is_wrong_is_told_while_it_lasts(fake, url, monkeypatch):
+    """/readyz hears of a bot that can't begin, and of a poll that fails, until it is over."""
+    told = []
+    bot = channel(url)
+
+    async def look(seconds):
+        told.append(bot.trouble)
+
+    monkeypatch.setattr(polling, "sleep", look)
+    fake.will("getMe", error(502, "Bad Gateway"), error(502, "Bad Gateway"))
+    fake.will("getUpdates", error(409, "Conflict"))
+    fake.updates = [message(5, text="2")]
+    await bot.open()
+    polls = bot.poll()
+    await take(polls)
+    assert told == ["Telegram can't be reached", "409 Conflict"]
+    assert bot.trouble == ""
     await polls.aclose()
     await bot.close()
 

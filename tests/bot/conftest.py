@@ -1,4 +1,4 @@
-"""The fixture of every test of sending."""
+"""The fixtures of every test that sends: a post office over a real database."""
 
 from __future__ import annotations
 

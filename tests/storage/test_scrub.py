@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from storage import sqlite
+from storage.scrub import CLEAN, MARK, UNCLEAN, WRITTEN_ANEW, scrub
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A database whose every secret was blanked, with secure_delete on."""
+    found = tmp_path / "test.db"
+    rolls = random.Random(1)
+    with closing(sqlite3.connect(found, isolation_level=None)) as connection:
+        for pragma in sqlite.PRAGMAS:
+            connection.execute(pragma)
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)")
+        connection.execute("BEGIN")
+        for row in range(1, 401):
+            connection.execute("INSERT INTO t VALUES (?, ?)", (row, words(rolls, 40)))
+        for _ in range(800):
+            row = rolls.randint(1, 400)
+            connection.execute("UPDATE t SET text = ? WHERE id = ?", (words(rolls, 200), row))
+        connection.execute("COMMIT")
+        connection.execute("UPDATE t SET text = ''")
+    return found
+
+
+def words(rolls: random.Random, most: int) -> str:
+    """Return some secrets."""
+    return "secret " * rolls.randint(1, most)
+
+
+def secrets(path: Path) -> int:
+    """Count the secrets in the file and in its log."""
+    return sum(found.read_bytes().count(b"secret") for found in path.parent.glob(path.name + "*"))
+
+
+def mark(path: Path, value: int | None = None) -> int:
+    """Return the mark of a file, set first where one is given."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        if value is not None:
+            connection.execute(f"PRAGMA user_version = {value}")
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def test_secure_delete_alone_leaves_copies(path: Path) -> None:
+    """No row holds a secret and the log is gone, yet the pages do: why there is a scrub."""
+    assert not path.with_name("test.db-wal").exists()
+    assert secrets(path) > 0
+
+
+def test_a_marked_file_is_written_anew(path: Path) -> None:
+    """After it neither the file nor its log holds what was blanked, and the rows are there."""
+    mark(path, UNCLEAN)
+    assert scrub(path) is True
+    assert secrets(path) == 0
+    assert mark(path) == CLEAN
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT COUNT(*), MAX(text) FROM t").fetchone() == (400, "")
+
+
+def test_a_file_without_a_mark_is_left_alone(path: Path) -> None:
+    """Nothing is written anew where nothing was forgotten."""
+    before = secrets(path)
+    assert scrub(path) is True
+    assert secrets(path) == before
+
+
+def test_while_somebody_reads_an_earlier_state_it_waits(path: Path) -> None:
+    """It gives up at once, keeps how far it came, and goes on from there."""
+    mark(path, UNCLEAN)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM t").fetchone()
+        assert scrub(path) is False
+        assert mark(path) == WRITTEN_ANEW
+        assert scrub(path) is False
+        reader.execute("COMMIT")
+        assert scrub(path) is True
+        assert secrets(path) == 0
+    assert mark(path) == CLEAN
+
+
+def test_while_somebody_writes_it_waits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program's transaction is not waited for for long."""
+    monkeypatch.setattr("storage.scrub.SECOND", 0.05)
+    mark(path, UNCLEAN)
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert scrub(path) is False
+        writer.execute("COMMIT")
+    assert mark(path) == UNCLEAN
+    assert scrub(path) is True
+    assert secrets(path) == 0
+
+
+def test_a_file_that_is_no_database_is_not_tried_again(tmp_path: Path) -> None:
+    """What can't be scrubbed at all is not waited for."""
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(b"not a database at all" * 100)
+    assert scrub(broken) is True
+
+
+# --- by the engine ---
+
+
+async def clean(path: Path) -> None:
+    """Wait until the file is scrubbed."""
+    for _ in range(200):
+        if mark(path) == CLEAN and secrets(path) == 0:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("not scrubbed within 4 s")
+
+
+async def test_a_unit_that_asks_for_it_has_the_file_scrubbed(path: Path) -> None:
+    """Soon after its commit, while the database stays open and other units run."""
+    database = await sqlite.connect(path)
+    await database.read(lambda tx: tx.rows("SELECT 1"))
+    await database.write(lambda tx: tx.scrub())
+    await clean(path)
+    await database.write(lambda tx: tx.run("UPDATE t SET text = 'kept' WHERE id = 7"))
+    assert await database.read(lambda tx: tx.rows("SELECT text FROM t WHERE id = 7"))
+    await database.close()
+
+
+async def test_a_unit_that_fails_has_nothing_scrubbed(path: Path) -> None:
+    """The mark belongs to the unit: with it goes what was to be forgotten."""
+    database = await sqlite.connect(path)
+
+    async def unit(tx: sqlite.SqliteTx) -> None:
+        await tx.scrub()
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await database.write(unit)
+    assert mark(path) == CLEAN
+    await database.close()
+    assert secrets(path) > 0
+
+
+async def test_what_a_crash_left_is_scrubbed_by_the_next_process(path: Path) -> None:
+    """The mark is in the file, so whoever opens it next does what was to be done."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as crashed:
+        crashed.execute(MARK)
+    database = await sqlite.connect(path)
+    await database.close()
+    assert secrets(path) == 0
+    assert mark(path) == CLEAN
+
+
+async def test_it_is_tried_again_until_the_readers_are_through(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader only delays it; units go on meanwhile, also where the program ends then."""
+    monkeypatch.setattr(sqlite, "SCRUB_AGAIN_SECONDS", 0.02)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM t").fetchone()
+        database = await sqlite.connect(path)
+        await database.write(lambda tx: tx.scrub())
+        for number in range(20):
+            await database.write(
+                lambda tx, n=number: tx.run("UPDATE t SET text = :n WHERE id = 1", n=str(n))
+            )
+            await asyncio.sleep(0.01)
+        assert mark(path) == WRITTEN_ANEW
+        closing_ = asyncio.create_task(database.close())
+        await asyncio.sleep(0.1)
+        assert not closing_.done()
+        reader.execute("COMMIT")
+        await closing_
+    assert secrets(path) == 0
+    assert mark(path) == CLEAN
