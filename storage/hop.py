@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiosqlite
 
@@ -11,19 +11,35 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-Statement = "tuple[str, Mapping[str, Any] | list[Mapping[str, Any]]]"
+Statement: TypeAlias = "tuple[str, Mapping[str, Any] | list[Mapping[str, Any]]]"
+
+
+class Failed(Exception):
+    """The statement at a position failed: those before it are done, those behind are not."""
+
+    def __init__(self, position: int, error: sqlite3.Error) -> None:
+        super().__init__(position)
+        self.position = position
+        self.error = error
 
 
 class Connection(aiosqlite.Connection):
     """A connection that runs a list of statements at once."""
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open; a closed connection has none."""
+        try:
+            return super().in_transaction
+        except (sqlite3.ProgrammingError, ValueError):
+            return False
+
     async def batch(
-        self, statements: Sequence[tuple[str, Mapping[str, Any] | list[Mapping[str, Any]]]]
+        self, statements: Sequence[Statement]
     ) -> tuple[list[sqlite3.Row], int]:
         """Run statements in order; return the last one's rows, and how many it changed.
 
-        A list of values runs a statement once for each. Raises sqlite3.Error from the first
-        that fails: those before it are done, those behind it are not.
+        A list of values runs a statement once for each. Raises Failed.
         """
         found: tuple[list[sqlite3.Row], int]
         found = await self._execute(_run, self._conn, statements)  # type: ignore[no-untyped-call]
@@ -32,18 +48,21 @@ class Connection(aiosqlite.Connection):
 
 def _run(
     connection: sqlite3.Connection,
-    statements: Sequence[tuple[str, Mapping[str, Any] | list[Mapping[str, Any]]]],
+    statements: Sequence[Statement],
 ) -> tuple[list[sqlite3.Row], int]:
     rows: list[sqlite3.Row] = []
-    changed = 0
-    for statement, values in statements:
-        if isinstance(values, list):
-            changed = connection.executemany(statement, values).rowcount
-            rows = []
-        else:
-            cursor = connection.execute(statement, values)
-            rows = cursor.fetchall() if cursor.description else []
-            changed = cursor.rowcount
+    changed = position = 0
+    try:
+        for position, (statement, values) in enumerate(statements):  # noqa: B007
+            if isinstance(values, list):
+                changed = connection.executemany(statement, values).rowcount
+                rows = []
+            else:
+                cursor = connection.execute(statement, values)
+                rows = cursor.fetchall() if cursor.description else []
+                changed = cursor.rowcount
+    except sqlite3.Error as error:
+        raise Failed(position, error) from error
     return rows, changed
 
 

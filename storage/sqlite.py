@@ -32,10 +32,11 @@ from storage.errors import (
 from storage.scrub import MARK, scrub
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from storage.database import Engine, Row, Tx, Value
+    from storage.hop import Statement
 
 log = structlog.get_logger()
 
@@ -101,29 +102,37 @@ class SqliteTx:
 
     engine: Engine = "sqlite"
 
-    def __init__(self, connection: hop.Connection, before: str = "") -> None:
+    def __init__(self, connection: hop.Connection, before: Sequence[Statement] = ()) -> None:
         self._connection = connection
-        self._waiting: list[tuple[str, Mapping[str, Any] | list[Mapping[str, Any]]]] = []
+        # What goes along with the first statement: an earlier unit's rest, and a savepoint.
+        self._before = before
+        self._waiting: list[Statement] = list(before)
+        self._begun_at = len(before)
         self.topics: set[str] = set()
         self.gone: Exception | None = None
-        # A savepoint goes along with the first statement; until then nothing has begun.
-        self._before = before
         self.begun = not before
-        if before:
-            self._waiting.append((before, {}))
+        self.earlier_failed = False
 
     async def _hop(self) -> tuple[list[Row], int]:
         if self.gone is not None:
             raise self.gone
         statements, self._waiting = self._waiting, []
+        own, self._begun_at = self._begun_at, 0
         self.begun = True
         try:
             return await self._connection.batch(statements)
-        except sqlite3.Error as error:
-            found = ours(error)
-            if not _in_transaction(self._connection):
+        except hop.Failed as failed:
+            self.earlier_failed = failed.position < own
+            found = ours(failed.error)
+            if not self._connection.in_transaction:
                 self.gone = found
-            raise found from error
+            raise found from failed.error
+
+    def left(self) -> list[Statement]:
+        """Return what was posted and not run yet, what is carried along included."""
+        if self.begun or len(self._waiting) > len(self._before):
+            return self._waiting
+        return list(self._before[:-1])  # nothing was asked: no need for a savepoint
 
     async def rows(self, statement: str, **values: Value) -> list[Row]:
         """See Tx.rows."""
@@ -150,7 +159,7 @@ class SqliteTx:
 
     async def finish(self) -> None:
         """Run what was posted and not run yet."""
-        if self._waiting and self._waiting[-1][0] != self._before:
+        if self._waiting:
             await self._hop()
 
     async def lock(self, kind: str, key: int, *, shared: bool = False) -> None:
@@ -242,7 +251,7 @@ class SqliteDatabase:
             if self._closing:
                 raise Closed("the database is closed")
             connection = self._idle.pop() if self._idle else await self._reader()
-            tx = SqliteTx(connection, "BEGIN")
+            tx = SqliteTx(connection, [("BEGIN", {})])
             try:
                 return await unit(tx)
             except ValueError as error:  # the driver's word for a connection closed meanwhile
@@ -306,34 +315,49 @@ class SqliteDatabase:
             job.refuse(error)
 
     async def _together(self, group: list[_Job]) -> None:
-        """Run waiting units in one transaction; where it fails, each once more, alone."""
+        """Run waiting units in one transaction; where it fails, each once more, alone.
+
+        What a unit leaves to be run goes along with the next one's first statement, the last
+        one's with the COMMIT.
+        """
         await self._begin()
         loop = asyncio.get_running_loop()
         until = loop.time() + GROUP_SECONDS
+        left: list[Statement] = []
         try:
             while self._jobs and len(group) < GROUP_UNITS and (not group or loop.time() < until):
                 group.append(self._jobs.popleft())
-                if not await self._inside(group[-1], first=len(group) == 1):
+                before = [*left, (SAVEPOINT, {})] if len(group) > 1 else []
+                found = await self._inside(group[-1], before)
+                if found is None:
                     return
-            await self._execute("COMMIT")
-        except sqlite3.Error:
+                left = found
+            await self._commit(left)
+        except SwitchboardError:
             await self._one_by_one(group)
         for job in group:
             job.settled = True
 
-    async def _inside(self, job: _Job, *, first: bool) -> bool:
-        """Run one unit within the group; False where undoing it has ended the transaction."""
-        tx = SqliteTx(self._writer, "" if first else SAVEPOINT)
+    async def _inside(self, job: _Job, before: list[Statement]) -> list[Statement] | None:
+        """Run one unit within the group; return what it leaves to be run.
+
+        None where undoing it has ended the transaction. Raises StorageError where the whole
+        group is lost.
+        """
+        tx = SqliteTx(self._writer, before)
         await self._run(job, tx)
-        if not self._writer.in_transaction:
-            raise sqlite3.OperationalError("the transaction is gone")
-        if job.error is not None and first:
+        if tx.earlier_failed or not self._writer.in_transaction:
+            raise StorageError("the transaction is gone")
+        if job.error is None:
+            return tx.left()
+        if not before:
             await self._execute("ROLLBACK")
             job.settled = True
-            return False
-        if job.error is not None and tx.begun:
-            await self._execute(f"ROLLBACK TO {UNIT}")
-        return True
+            return None
+        if not tx.begun:
+            return list(before[:-1])
+        await self._execute(f"ROLLBACK TO {UNIT}")
+        return []
 
     async def _one_by_one(self, group: list[_Job]) -> None:
         """Run each unit in a transaction of its own: only its own error reaches its caller."""
@@ -342,19 +366,19 @@ class SqliteDatabase:
             job.forget()
         for job in group:
             await self._begin()
-            await self._run(job, SqliteTx(self._writer))
+            tx = SqliteTx(self._writer)
+            await self._run(job, tx)
             if job.error is None:
                 try:
-                    await self._execute("COMMIT")
-                except sqlite3.Error as error:
-                    job.refuse(ours(error))
+                    await self._commit(tx.left())
+                except SwitchboardError as error:
+                    job.refuse(error)
             job.settled = True
             await self._abandon()
 
     async def _run(self, job: _Job, tx: SqliteTx) -> None:
         try:
             job.result = await job.unit(tx)
-            await tx.finish()
             job.topics = tx.topics
         except (Exception, asyncio.CancelledError) as error:  # a unit's error is its caller's
             if self._writing.cancelling():
@@ -375,6 +399,10 @@ class SqliteDatabase:
             await self._execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             raise ours(error) from error
+
+    async def _commit(self, left: list[Statement]) -> None:
+        """Run what is left to be run, and commit. Raises StorageError, Conflict."""
+        await SqliteTx(self._writer, [*left, ("COMMIT", {})]).finish()
 
     async def _abandon(self) -> None:
         """Leave no transaction open."""

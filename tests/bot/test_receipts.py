@@ -10,6 +10,7 @@ from bot.sending.outcome import Answer
 from storage.instant import DAY
 from tests.bot.sending.office import FakeChannel
 
+
 async def receive(post, status, **about):
     """Take one receipt, for the present attempt of row 1 by default."""
     wanted = {"channel": "sms", "provider_id": "SM1", "row": 1, "attempt": 1} | about

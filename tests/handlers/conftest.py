@@ -9,11 +9,23 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.channels.base import Inbound
+from bot.intake import Intake
 from handlers import poll
 from handlers.dialog import routing
 from handlers.dialog.manners import Manners, Quiet
 from handlers.dialog.turn import Alliance, StakeholderType, Turn
-from storage import addresses, answers, barred, dialogs, inbound, members, platforms, sqlite
+from storage import (
+    addresses,
+    answers,
+    dialogs,
+    forms,
+    inbound,
+    members,
+    platforms,
+    rounds,
+    sqlite,
+)
 from storage.audience import All
 from storage.instant import DAY
 from storage.opening import migrate
@@ -22,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from handlers.dialog.forms import Form
     from storage.audience import Audience
     from storage.database import Database, Tx
     from storage.rounds import Round
@@ -125,52 +138,69 @@ class Store:
         )  # fmt: skip
         return round_
 
+    async def ask(self, form: Form, lasts: int = 3 * DAY) -> Round:
+        """Open a round of any form; nothing is queued by it."""
+
+        async def unit(tx: Tx) -> Round:
+            stored = await forms.add(
+                tx, form.name, form.privacy, form.model_dump_json(), self.now
+            )
+            return await rounds.add(
+                tx, form_id=stored.id, platform_id=None, audience="",
+                closes_at=self.now + lasts, by=None, now=self.now,
+            )  # fmt: skip
+
+        return await self.write(unit)
+
     async def answer(self, round_: Round, member: int, value: str, question: int = 0) -> None:
         """Keep an answer."""
         await self.write(lambda tx: answers.put(tx, round_.id, member, question, value, self.now))
 
-    async def open(self, round_: Round, member: int, last: int, state: Any = "open") -> None:
-        """Let a member stand at a round's first question, on the phone that ends so."""
+    async def open(
+        self, round_: Round, member: int, last: int, state: Any = "open", question: int = 0
+    ) -> None:
+        """Let a member stand at a round's question, on the phone that ends so."""
 
         async def unit(tx: Tx) -> None:
             address = await addresses.add(tx, "sms", number(last), self.now)
             await dialogs.put(
-                tx, member, round_.id, address_id=address, question=0, state=state, tries=0,
+                tx, member, round_.id, address_id=address, question=question, state=state, tries=0,
                 opened_at=self.now,
             )  # fmt: skip
 
         await self.write(unit)
 
+    async def open_first(self, last: int) -> None:
+        """Let the question that the phone which ends so was asked have been sent."""
+        await self.run(
+            "UPDATE dialogs SET state = 'open' WHERE state = 'asked' AND address_id ="
+            " (SELECT id FROM addresses WHERE value = :value)",
+            value=number(last),
+        )
+
     async def turn(
         self, last: int, run: Callable[[Turn], Awaitable[Any]], text: str = "", **fields: Any
     ) -> tuple[Any, Turn]:
         """Let one message be dealt with by `run`; return its result and the turn."""
-        channel, value = fields.pop("channel", "sms"), number(last)
+        key = f"key {next(_keys)}"
+        event = Inbound(
+            channel=fields.pop("channel", "sms"), key=key, sender=number(last), text=text,
+            kind=fields.get("kind", "text"), choice=fields.get("choice", ""),
+            media=fields.get("media", ""),
+        )  # fmt: skip
 
         async def unit(tx: Tx) -> tuple[Any, Turn]:
-            sender = await addresses.sender(tx, channel, value)
-            bar = None
-            if sender is None or not sender.member_id:
-                hashed = barred.keyed(self.alliance.hash_key, channel, value)
-                bar = await barred.reason(tx, hashed)
-            if sender is None:
-                await addresses.add(tx, channel, value, self.now)
-                sender = await addresses.sender(tx, channel, value)
+            door = Intake(self.database, self.alliance, {}, lambda *_: None)
+            sender, bar = await door._who(tx, event, key, self.now)
             assert sender is not None
-            carried = routing.pressed(fields.get("choice", ""))
-            if carried is not None:
-                sender = await addresses.sender(tx, channel, value, carried[0])
-                assert sender is not None
-            key = f"key {next(_keys)}"
             await inbound.add(
-                tx, channel=channel, key=key, address_id=sender.address_id,
+                tx, channel=event.channel, key=key, address_id=sender.address_id,
                 member_id=sender.member_id or None, round_id=sender.round_id or None,
-                kind=fields.get("kind", "text"), text=text, choice=fields.get("choice", ""),
-                media=fields.get("media", ""), now=self.now,
+                kind=event.kind, text=text, choice=event.choice, media=event.media, now=self.now,
             )  # fmt: skip
             turn = Turn(
                 tx=tx, now=self.now, alliance=self.alliance, sender=sender, text=text,
-                barred=bar or "", key=key, one_question=self.one_question, **fields,
+                barred=bar, key=key, one_question=self.one_question, **fields,
             )  # fmt: skip
             return await run(turn), turn
 

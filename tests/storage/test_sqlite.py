@@ -11,6 +11,8 @@ import pytest
 from storage import sqlite
 from storage.errors import Busy, Closed, Conflict, Corrupt, DiskFull, StorageError
 
+# SQLite's number for BEGIN, COMMIT and ROLLBACK before its authorizer.
+TRANSACTION = 22
 BIG = 4_000_000
 ONE_ROW = f"INSERT INTO note (body) VALUES (zeroblob({BIG}))"
 # SQLite takes back this statement alone, for it keeps a journal of it: more than one row.
@@ -67,18 +69,16 @@ async def traced(db):
     return said
 
 
-def failing(monkeypatch, db, statement, error, times=1):
-    """Let one of the writer's own statements fail, so many times."""
-    execute = db._execute
-    left = [times]
+async def failing(db, **left):
+    """Let SQLite refuse the writer some statements of transactions, so many times each."""
 
-    async def patched(said):
-        if said == statement and left[0]:
-            left[0] -= 1
-            raise error
-        await execute(said)
+    def allowed(action, word, *_rest):
+        if action == TRANSACTION and left.get(word, 0):
+            left[word] -= 1
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
 
-    monkeypatch.setattr(db, "_execute", patched)
+    await db._writer.set_authorizer(allowed)
 
 
 # --- groups ---
@@ -276,32 +276,29 @@ async def test_a_failed_commit_reaches_only_its_cause(db):
     assert await bodies(db) == ["a", "b"]
 
 
-async def test_a_commit_that_fails_once_is_made_good(db, monkeypatch):
+async def test_a_commit_that_fails_once_is_made_good(db):
     """Nobody hears of it, and nothing is written twice."""
-    failing(monkeypatch, db, "COMMIT", sqlite3.OperationalError("disk I/O error"))
+    await failing(db, COMMIT=1)
     assert await together(db, adding("a"), adding("b")) == ["a", "b"]
     assert await bodies(db) == ["a", "b"]
 
 
-async def test_a_commit_that_fails_for_good_is_told_to_all(db, monkeypatch):
+async def test_a_commit_that_fails_for_good_is_told_to_all(db):
     """Nobody believes that it was written, and once it goes again it goes."""
     heard = []
     db.listen(heard.append)
-    error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
-    failing(monkeypatch, db, "COMMIT", error, times=3)
+    await failing(db, COMMIT=3)
     found = await together(db, adding("a"), adding("b"))
-    assert [str(one) for one in found] == ["the disk gave an error"] * 2
+    assert [type(one) for one in found] == [StorageError] * 2
     assert heard == []
     assert await bodies(db) == []
     assert await db.write(adding("c")) == "c"
 
 
-async def test_a_rollback_that_fails_leaves_nobody_waiting(db, monkeypatch):
+async def test_a_rollback_that_fails_leaves_nobody_waiting(db):
     """The writer goes on with a new connection; what was open on the old one is undone."""
     old = db._writer
-    failing(monkeypatch, db, "COMMIT", sqlite3.OperationalError("no"))
-    failing(monkeypatch, db, "ROLLBACK", sqlite3.OperationalError("no"))
+    await failing(db, COMMIT=1, ROLLBACK=1)
     assert await together(db, adding("a"), adding("b")) == ["a", "b"]
     assert db._writer is not old
     assert await bodies(db) == ["a", "b"]
@@ -325,12 +322,14 @@ async def test_a_mistake_in_the_writer_leaves_nobody_waiting(db, monkeypatch, me
 async def test_forgetting_that_fails_stops_nobody(db, monkeypatch):
     """What can't be written anew now is tried again, and units go on in between."""
     monkeypatch.setattr(sqlite, "SCRUB_AGAIN_SECONDS", 0.01)
-    scrub, tried = sqlite.scrub, []
+    scrub, tried, done = sqlite.scrub, [], asyncio.Event()
+    loop = asyncio.get_running_loop()
 
     def fails_at_first(path):
         tried.append(path)
         if len(tried) < 3:
             raise ZeroDivisionError
+        loop.call_soon_threadsafe(done.set)
         return scrub(path)
 
     async def forget(tx):
@@ -341,8 +340,7 @@ async def test_forgetting_that_fails_stops_nobody(db, monkeypatch):
     await db.write(adding("a"))
     await db.write(forget)
     assert await asyncio.wait_for(db.write(adding("b")), 5) == "b"
-    while len(tried) < 3:
-        await asyncio.sleep(0.005)
+    await asyncio.wait_for(done.wait(), 5)
     assert await bodies(db) == ["b"]
 
 
@@ -401,7 +399,7 @@ async def test_a_lock_taken_between_two_tries_is_busy_for_all(db, monkeypatch):
             raise Busy("locked")
         await begin()
 
-    failing(monkeypatch, db, "COMMIT", sqlite3.OperationalError("no"))
+    await failing(db, COMMIT=1)
     monkeypatch.setattr(db, "_begin", locked_later)
     found = await together(db, adding("a"), adding("b"), adding("c"))
     assert [type(one) for one in found] == [Busy] * 3

@@ -13,7 +13,6 @@ from handlers.dialog import confirming
 from storage import pending
 from storage.errors import BadInput
 from storage.instant import DAY, HOUR, MINUTE
-from tests.whole.test_stop import everywhere
 
 if TYPE_CHECKING:
     from handlers.dialog.turn import Turn
@@ -423,8 +422,8 @@ async def test_a_group_is_answered_once_and_not_stored(both: World, chat: Chat) 
     assert [(message["to"], message["text"]) for message in chat.sent] == [
         ("-100777", "Please write to me privately: https://t.me/test_bot")
     ]
-    assert await everywhere(both, "100777") == []
-    assert await everywhere(both, "100888") == []
+    assert await both.everywhere("100777") == []
+    assert await both.everywhere("100888") == []
     assert await both.scalar("SELECT COUNT(*) FROM inbound") == 0
 
 

@@ -11,7 +11,6 @@ from handlers.dialog import answering
 from storage import answers
 from storage.errors import Busy
 from storage.instant import DAY, HOUR, MINUTE
-from tests.whole.test_stop import everywhere
 
 if TYPE_CHECKING:
     from tests.whole.world import Phone, World
@@ -77,7 +76,7 @@ async def test_the_traceback_holds_nobodys_words(
     assert "can't bear 2" not in error
     assert ada.number not in error
     assert ada.number.lstrip("+") not in capsys.readouterr().out
-    assert await everywhere(here, "can't bear 2") == []
+    assert await here.everywhere("can't bear 2") == []
 
 
 async def test_a_duplicate_of_a_failed_message_is_one(

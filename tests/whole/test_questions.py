@@ -1,84 +1,24 @@
-"""Questions: when they open, in which order they leave, how each kind is read, where they rest."""
+"""Questions: when they open, in which order they leave, and what outlives a process or phone."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bot.channels.base import Unknown
-from handlers.dialog.forms import Form, Option, Question
-from storage import addresses, audience, batches, forms, rounds
+from storage import addresses, audience
 from storage.instant import DAY, HOUR, MINUTE
+from tests.whole.asking import FORM, HELD, answers, ask, chatting, joined, question
 from tests.whole.world import CONFIG, world
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from storage.database import Tx
-    from storage.rounds import Round
     from tests.whole.chat import Chat
-    from tests.whole.world import Phone, World
-
-HELD = "We have: "
-RETRY = "did not understand"
-
-
-def question(kind: str, text: str, **more: Any) -> Question:
-    """Return a question in English."""
-    options = tuple(
-        Option(value=str(n), text={"en": o}) for n, o in enumerate(more.pop("options", ()), 1)
-    )
-    return Question(kind=kind, text={"en": text}, options=options, **more)
-
-
-async def ask(here: World, *questions: Question, hours: int = 72, privacy: Any = "named") -> Round:
-    """Ask everyone a form of any questions, and wait until the first has left."""
-    form = Form(name=f"form {questions[0].text['en']}", privacy=privacy, questions=questions)
-    closes_at = here.now() + hours * HOUR
-
-    async def unit(tx: Tx) -> Round:
-        stored = await forms.add(tx, form.name, privacy, form.model_dump_json(), here.now())
-        round_ = await rounds.add(
-            tx, form_id=stored.id, platform_id=None, audience="", closes_at=closes_at, by=None,
-            now=here.now(),
-        )  # fmt: skip
-        await batches.add(
-            tx, kind="poll", round_id=round_.id, platform_id=None, audience="",
-            texts={"en": questions[0].text["en"]}, solicited=False, due_at=here.now(),
-            expires_at=closes_at, by=None, now=here.now(),
-        )  # fmt: skip
-        return round_
-
-    round_ = await here.database.write(unit)
-    await here.tick()
-    return round_
-
-
-async def answers(here: World, round_: Round) -> list[tuple[int, str]]:
-    """Return what is kept of a round: (question, value)."""
-    found = await here.rows(
-        "SELECT question, value FROM answers WHERE round_id = :id ORDER BY 1, 2", id=round_.id
-    )
-    return [(int(row[0]), str(row[1])) for row in found]
-
-
-async def joined(here: World, last: int = 0) -> Phone:
-    """Return a member with a basic phone."""
-    phone = here.phone(last)
-    await phone.join()
-    await phone.hear()
-    return phone
-
-
-async def chatting(both: World, last: int = 0) -> Phone:
-    """Return a member with the chat."""
-    phone = both.chatter(last)
-    await phone.join()
-    await phone.hear()
-    return phone
-
+    from tests.whole.world import World
 
 # --- when a question opens ---
 
@@ -264,21 +204,22 @@ async def test_an_echo_promises_only_what_a_digit_does(both: World) -> None:
 
 async def test_polls_in_a_chat_asks_three_and_names_the_rest(both: World) -> None:
     """POLLS asks up to three in a chat and one on a basic phone, and names the others."""
-    for number in range(5):
-        await both.poll(f"Number {number}?", hours=10 + number)
+    codes = [(await both.poll(f"Number {n}?", hours=10 + n)).code for n in range(5)]
     ada, ben = await chatting(both), await joined(both, 1)
     said = await ada.say("POLLS")
     assert ["Number" in text for text in said] == [True, True, True, False]
-    assert "Also open: P3, P4" in said[3] or "Also open: P" in said[3]
+    assert f"Also open: {codes[3]}, {codes[4]}." in said[3]
     said = await ben.say("POLLS")
-    assert ["Number 0?" in said[0], "Also open: " in said[1], len(said)] == [True, True, 2]
+    assert "Number 0?" in said[0]
+    assert f"Also open: {', '.join(codes[1:4])}." in said[1]
+    assert len(said) == 2
 
 
 async def test_the_buttons_are_the_options(both: World) -> None:
     """A question in a chat has a button for each option and for the skip."""
     ada = await chatting(both)
     round_ = await both.poll()
-    (message,) = await both_messages(ada)
+    (message,) = await ada.messages()
     assert message["buttons"] == [
         ("1 Taps", f"a:{round_.id}:0:1"), ("2 Price", f"a:{round_.id}:0:2"),
         ("3 Drains", f"a:{round_.id}:0:3"), ("0 Skip", f"a:{round_.id}:0:0"),
@@ -287,11 +228,6 @@ async def test_the_buttons_are_the_options(both: World) -> None:
     assert await answers(both, round_) == []
     chat = both.app.channels["chat"]
     assert len(chat.acknowledged) == 1  # type: ignore[attr-defined]
-
-
-async def both_messages(phone: Phone) -> list[dict[str, Any]]:
-    """Return what came, whole."""
-    return await phone.messages()
 
 
 @pytest.mark.parametrize(
@@ -328,170 +264,6 @@ async def test_somebody_elses_button(both: World) -> None:
     assert await ada.hear() == []
     assert "is closed" in (await ada.press(f"a:{round_.id}:0:1"))[0]
     assert await answers(both, round_) == []
-
-
-# --- forms of several questions, and each kind ---
-
-
-FORM = (
-    question("yes_no", "Did they meet you?"),
-    question("number", "How many came?", least=0, most=500, unit="people"),
-    question("text", "What did you hear?"),
-    question("choice", "How was it?", options=("Good", "Bad")),
-)
-
-
-@pytest.mark.parametrize("kind", ["phone", "chat"])
-async def test_a_form_goes_on_question_by_question(both: World, kind: str) -> None:
-    """Each answer brings the next question; the last brings the echo."""
-    ada = await (joined(both) if kind == "phone" else chatting(both))
-    round_ = await ask(both, *FORM)
-    said = await ada.hear()
-    assert "Did they meet you?" in said[-1]
-    for typed, heard in (
-        ("1", "How many came? Send a number (people)."),
-        ("0", "What did you hear?"),
-        ("Pipes next week", "How was it?"),
-        ("2", HELD + "2 Bad"),
-    ):
-        said = await ada.say(typed)
-        assert heard in said[-1]
-        assert len(said) == 1
-    assert await answers(both, round_) == [
-        (0, "yes"), (1, "0"), (2, "Pipes next week"), (3, "2"),
-    ]  # fmt: skip
-    assert HELD + "1 Good" in (await ada.say("1"))[0]
-    assert (await answers(both, round_))[3] == (3, "1")
-
-
-KINDS = [
-    (question("yes_no", "Q?"), "1", "yes"),
-    (question("yes_no", "Q?"), "2", "no"),
-    (question("yes_no", "Q?"), "3", RETRY),
-    (question("yes_no", "Q?"), "yes", RETRY),
-    (question("yes_no", "Q?"), "0", None),
-    (question("number", "Q?"), "0", "0"),
-    (question("number", "Q?"), "007", "7"),
-    (question("number", "Q?"), "١٢", "12"),
-    (question("number", "Q?"), "#", None),
-    (question("number", "Q?"), "SKIP", None),
-    (question("number", "Q?"), "-1", RETRY),
-    (question("number", "Q?"), "1.5", RETRY),
-    (question("number", "Q?"), "1234567890123", RETRY),
-    (question("number", "Q?", least=2, most=9), "1", RETRY),
-    (question("number", "Q?", least=2, most=9), "10", RETRY),
-    (question("number", "Q?", least=2, most=9), "9", "9"),
-    (question("number", "Q?", skippable=False), "#", RETRY),
-    (question("text", "Q?"), "  two\n words ", "two words"),
-    (question("text", "Q?"), "7", "7"),
-    (question("text", "Q?"), "0", None),
-    (question("text", "Q?"), "#", None),
-    (question("text", "Q?"), "x" * 161, RETRY),
-    (question("text", "Q?", most=5), "abcdef", RETRY),
-    (question("text", "Q?", skippable=False), "0", RETRY),
-    (question("choice", "Q?", options=("A", "B"), skippable=False), "0", RETRY),
-    (question("choice", "Q?", options=("A", "B"), skippable=False), "2", "2"),
-]
-
-
-@pytest.mark.parametrize(
-    ("asked", "typed", "kept"), KINDS, ids=[f"{k.kind}-{t[:8]}-{v}" for k, t, v in KINDS]
-)
-async def test_each_kind(here: World, asked: Question, typed: str, kept: str | None) -> None:
-    """Each kind of question reads what its rule says, and skips as its rule says."""
-    ada = await joined(here)
-    round_ = await ask(here, asked)
-    await ada.hear()
-    said = await ada.say(typed)
-    if kept == RETRY:
-        assert RETRY in said[0]
-        assert await answers(here, round_) == []
-    else:
-        assert ("You skipped" in said[0]) == (kept is None)
-        assert await answers(here, round_) == ([] if kept is None else [(0, kept)])
-
-
-async def test_skip_of_what_must_be_answered(here: World) -> None:
-    """SKIP skips nothing that has to be answered."""
-    ada = await joined(here)
-    await ask(here, question("choice", "Q?", options=("A", "B"), skippable=False))
-    await ada.hear()
-    assert "no question to skip" in (await ada.say("SKIP"))[0]
-
-
-async def test_back_and_its_bounds(here: World) -> None:
-    """BACK returns one question, changes its answer, and goes on from there."""
-    ada = await joined(here)
-    round_ = await ask(here, *FORM)
-    await ada.say("1")
-    await ada.say("12")
-    assert "How many came?" in (await ada.say("BACK"))[0]
-    assert "Did they meet you?" in (await ada.say("BACK"))[0]
-    assert "no question to go back to" in (await ada.say("BACK"))[0]
-    assert "How many came?" in (await ada.say("2"))[0]
-    assert "What did you hear?" in (await ada.say("15"))[0]
-    assert await answers(here, round_) == [(0, "no"), (1, "15")]
-
-
-async def test_a_button_of_an_older_question(both: World) -> None:
-    """An older button of the same form changes that answer; the open question stays."""
-    ada = await chatting(both)
-    round_ = await ask(both, *FORM)
-    await ada.press(f"a:{round_.id}:0:1")
-    await ada.hear()
-    said = await ada.press(f"a:{round_.id}:0:2")
-    assert HELD + "2 No" in said[0]
-    assert f"CHANGE {round_.code}" in said[0]
-    assert len(said) == 1
-    assert "What did you hear?" in (await ada.say("3"))[0]
-    assert await answers(both, round_) == [(0, "no"), (1, "3")]
-
-
-async def test_change_asks_the_form_again(here: World) -> None:
-    """CHANGE begins a form again; what was answered stays until it is answered anew."""
-    ada = await joined(here)
-    round_ = await ask(here, *FORM)
-    for typed in ("1", "12", "words", "2"):
-        await ada.say(typed)
-    assert "Did they meet you?" in (await ada.say(f"CHANGE {round_.code}"))[0]
-    assert "How many came?" in (await ada.say("2"))[0]
-    assert await answers(here, round_) == [(0, "no"), (1, "12"), (2, "words"), (3, "2")]
-
-
-async def test_a_stop_in_a_text_question_is_no_answer(here: World) -> None:
-    """STOP is never kept as an answer, also where any words would do."""
-    ada = await joined(here)
-    round_ = await ask(here, question("text", "Q?"))
-    await ada.hear()
-    assert "no more messages" in (await ada.say("Stop. please"))[0]
-    assert await answers(here, round_) == []
-
-
-# --- bad tries ---
-
-
-async def test_three_bad_tries_rest(here: World) -> None:
-    """Two retries, then silence and a ticket that says which question and no word more."""
-    ada = await joined(here)
-    round_ = await here.poll()
-    await ada.hear()
-    assert RETRY in (await ada.say("the second one"))[0]
-    assert RETRY in (await ada.say("the price!"))[0]
-    assert await ada.say("Price I said") == []
-    assert await here.rows("SELECT kind, text FROM tickets") == [("unread", round_.code)]
-    assert HELD + "2 Price" in (await ada.say("2"))[0]
-    assert await answers(here, round_) == [(0, "2")]
-
-
-async def test_a_read_answer_forgets_bad_tries(here: World) -> None:
-    """Tries count anew after an answer."""
-    ada = await joined(here)
-    await ask(here, *FORM)
-    await ada.say("what")
-    await ada.say("what")
-    await ada.say("1")
-    assert RETRY in (await ada.say("what"))[0]
-    assert RETRY in (await ada.say("what"))[0]
 
 
 # --- restarts and several phones ---

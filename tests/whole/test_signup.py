@@ -8,7 +8,6 @@ import pytest
 
 from handlers.dialog.text import fold
 from storage import barred, organisations
-from tests.whole.test_stop import everywhere
 from tests.whole.world import CONFIG, world
 
 if TYPE_CHECKING:
@@ -91,8 +90,8 @@ async def test_a_no_leaves_nothing(both: World, kind: str) -> None:
     await hears(ada, ("JOIN", CONSENT), ("2", "we will not write again"))
     assert await ada.say("A zebra again") == []
     await hears(ada, ("ASK about the zebra", "keeps nothing of your number"))
-    assert await everywhere(both, ada.number.lstrip("+")) == []
-    assert await everywhere(both, "zebra") == []
+    assert await both.everywhere(ada.number.lstrip("+")) == []
+    assert await both.everywhere("zebra") == []
     hashed = barred.keyed(both.alliance.hash_key, ada.channel, ada.number)
     assert await both.rows("SELECT hash, reason, at > 0 FROM barred") == [(hashed, "no", 1)]
     assert await both.rows("SELECT state FROM members") == [("erased",)]

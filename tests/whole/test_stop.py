@@ -45,16 +45,6 @@ async def link(here: World, other: Phone) -> None:
     await here.database.write(unit)
 
 
-async def everywhere(here: World, wanted: str) -> list[str]:
-    """Return the tables in which a text stands, looking at every column of every row."""
-    found = []
-    for (name,) in await here.rows("SELECT name FROM sqlite_master WHERE type = 'table'"):
-        rows = await here.rows(f"SELECT * FROM {name}")
-        if any(wanted in str(value) for row in rows for value in row):
-            found.append(name)
-    return found
-
-
 FORMS = [
     *("STOP", "stop", " Stop ", "Stop.", "STOP!", "stop?", '"STOP"', "/stop", "please stop"),
     *("Stop now", "STOP ALL", "stopall", "Stop. Thank you", "stop, I moved", "STOP\nI moved away"),
@@ -182,7 +172,7 @@ async def test_a_stop_in_the_middle_of_the_sign_up(here: World) -> None:
     ada, ben = here.phone(0), here.phone(1)
     await ada.say("JOIN")
     assert [GOODBYE in said for said in await ada.say("stop")] == [True]
-    assert await everywhere(here, ada.number.lstrip("+")) == []
+    assert await here.everywhere(ada.number.lstrip("+")) == []
     assert await here.rows("SELECT reason FROM barred") == [("stopped",)]
     await ben.say("JOIN")
     await ben.say("1")
@@ -203,9 +193,9 @@ async def test_a_strangers_stop_leaves_a_keyed_hash(both: World, kind: str) -> N
     after = [await ada.say(t) for t in ("STOP", "A zebra", "1", "HELP", "ASK a zebra", "POLLS")]
     assert after[:3] == [[], [], []]
     assert ASKED in after[4][0]
-    assert await everywhere(both, ada.number.lstrip("+")) == []
+    assert await both.everywhere(ada.number.lstrip("+")) == []
     for words in ("When do you meet", "zebra"):
-        assert await everywhere(both, words) == []
+        assert await both.everywhere(words) == []
     hashed = barred.keyed(both.alliance.hash_key, ada.channel, ada.number)
     assert await both.rows("SELECT hash, reason FROM barred") == [(hashed, "stopped")]
     assert ASKED in (await ada.say("JOIN"))[0]
@@ -295,3 +285,21 @@ async def test_stop_in_every_language_of_the_alliance(
         for said in ("JOIN", "1", "1", "0", "0", "0"):
             await ada.say(said)
         assert [GOODBYE in said for said in await ada.say(stops)] == [True]
+        assert await here.scalar("SELECT stopped_at FROM members") > 0
+
+
+@pytest.mark.parametrize(
+    ("language", "starts", "helps"),
+    [("es", "Iniciar", "ayuda"), ("fr", "reprendre", "AIDE"), ("ar", "ابدأ", "مساعدة")],
+)
+async def test_start_and_help_in_every_language(
+    tmp_path: Path, language: str, starts: str, helps: str
+) -> None:
+    """START and HELP have their words in each language of the alliance too."""
+    config = CONFIG.replace('languages = ["en"]', f'languages = ["en", "{language}"]')
+    async with world(tmp_path, config) as here:
+        ada = await here.member(here.phone(0))
+        await ada.say("STOP")
+        assert ["Welcome back" in said for said in await ada.say(starts)] == [True]
+        assert await here.scalar("SELECT stopped_at FROM members") == 0
+        assert ["Send POLLS" in said for said in await ada.say(helps)] == [True]

@@ -185,6 +185,15 @@ class World:
         """Return the one value a query finds."""
         return (await self.rows(sql, **values))[0][0]
 
+    async def everywhere(self, wanted: str) -> list[str]:
+        """Return the tables in which a text stands, looking at every column of every row."""
+        found = []
+        for (name,) in await self.rows("SELECT name FROM sqlite_master WHERE type = 'table'"):
+            rows = await self.rows(f"SELECT * FROM {name}")
+            if any(wanted in str(value) for row in rows for value in row):
+                found.append(name)
+        return found
+
     async def run(self, sql: str, **values: Any) -> None:
         """Change something behind the program's back."""
         await self.database.write(lambda tx: tx.run(sql, **values))

@@ -53,7 +53,8 @@ class FakeChannel:
     """Answers as told: `script` by address, each answer once, then Sent.
 
     `sent` are the messages in the order they left, each with its instant. With `gate` closed
-    no answer comes. An exception in the script is raised. `held` is what `find` finds.
+    no answer comes. An exception in the script is raised. `held` is what `find` finds,
+    `answered` when each row's answer came.
     """
 
     def __init__(self, name: str = "sms", **traits: Any) -> None:
@@ -63,7 +64,7 @@ class FakeChannel:
         self.script: dict[str, list[Any]] = defaultdict(list)
         self.held: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.asked: list[tuple[Outgoing, int]] = []
-        self.answered: list[float] = []
+        self.answered: dict[int, float] = {}
         self.failing: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
@@ -92,7 +93,7 @@ class FakeChannel:
                 raise answer
             if isinstance(answer, Sent):
                 self.held[message.to].insert(0, (answer.provider_id, message.text))
-            self.answered.append(asyncio.get_running_loop().time())
+            self.answered[message.row] = asyncio.get_running_loop().time()
             return answer
         finally:
             self.open -= 1

@@ -432,6 +432,8 @@ async def test_a_429_holds_the_channel_and_then_all_of_it_leaves(post):
     async with post.draining():
         await until(lambda: len(post.channel.sent) == 10)
         later = await post.queue(await post.person())
+        await asyncio.sleep(0.1)
+        assert await post.status(later) == "queued", "unclaimed, it can still be overtaken"
         await until(lambda: len(post.channel.sent) == 13)
         await until(post.settled)
     refused = post.channel.sent[2][0]
