@@ -16,11 +16,11 @@ def measure() -> dict[str, float]:
         folder, port = Path(name), free_port()
         configure(folder, port, port_of_sink, 10, "sms", "telegram")
         asyncio.run(_fill(folder))
-        with server(folder, port) as seconds:
+        with server(folder, port) as served:
             time.sleep(3)
-            status = Path(f"/proc/{server.pid}/status").read_text()  # type: ignore[attr-defined]
+            status = Path(f"/proc/{served.pid}/status").read_text()
             line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-            return {"idle_rss_mib": int(line.split()[1]) / 1_024, "start_s": seconds}
+            return {"idle_rss_mib": int(line.split()[1]) / 1_024, "start_s": served.start_s}
 
 
 async def _fill(folder: Path) -> None:

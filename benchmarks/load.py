@@ -52,9 +52,9 @@ class Client(asyncio.Protocol):
         self._next()
 
 
-async def main(port: int, connections: int, path: Path) -> None:
-    """Send every request of a file, and say how long it took."""
-    data, requests = path.read_bytes(), []
+async def main(port: int, connections: int, data: bytes) -> None:
+    """Send every request, and say how long it took."""
+    requests: list[bytes] = []
     at = 0
     while at < len(data):
         line = data.index(b"\n", at)
@@ -75,4 +75,4 @@ async def main(port: int, connections: int, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))
+    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]).read_bytes()))

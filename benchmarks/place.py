@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import socket
@@ -10,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from storage import addresses, members
@@ -19,6 +18,7 @@ from storage.opening import place as place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from storage.database import Database, Tx
 
@@ -86,14 +86,14 @@ def free_port() -> int:
 
 def get(port: int, path: str) -> bytes:
     """Return the body of a GET."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
         return bytes(answer.read())
 
 
 @contextlib.contextmanager
 def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run a Python module until the block ends."""
-    running = subprocess.Popen(  # noqa: S603
+    running = subprocess.Popen(
         [sys.executable, "-m", *arguments],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
@@ -111,13 +111,21 @@ def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 def sink() -> Iterator[int]:
     """Run the sink, and give its port."""
     with process("benchmarks.sink") as running:
-        assert running.stdout is not None  # noqa: S101
+        assert running.stdout is not None
         yield int(running.stdout.readline())
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server, and the seconds it took to start."""
+
+    pid: int
+    start_s: float
+
+
 @contextlib.contextmanager
-def server(folder: Path, port: int, module: str = "bot", *arguments: str) -> Iterator[float]:
-    """Run `switchboard serve` (or another module) in a folder; give the seconds it took to start."""
+def server(folder: Path, port: int, module: str = "bot", *arguments: str) -> Iterator[Served]:
+    """Run `switchboard serve` (or another module) in a folder."""
     words = arguments or ("serve", "-c", str(folder / "config.toml"))
     began = time.perf_counter()
     with process(module, *words) as running:
@@ -129,9 +137,7 @@ def server(folder: Path, port: int, module: str = "bot", *arguments: str) -> Ite
                 if running.poll() is not None or time.perf_counter() - began > 30:
                     raise RuntimeError("the server did not start") from None
                 time.sleep(0.01)
-        yield_seconds = time.perf_counter() - began
-        server.pid = running.pid  # type: ignore[attr-defined]
-        yield yield_seconds
+        yield Served(running.pid, time.perf_counter() - began)
 
 
 async def fill(folder: Path, channel: str, count: int) -> Database:
@@ -149,7 +155,7 @@ async def fill(folder: Path, channel: str, count: int) -> Database:
             await addresses.link(tx, member, address, 1)
 
     for low in range(0, count, 500):
-        await database.write(lambda tx, low=low: unit(tx, low, min(count, low + 500)))  # type: ignore[misc]
+        high = min(count, low + 500)
+        await database.write(lambda tx, low=low, high=high: unit(tx, low, high))  # type: ignore[misc]
     await database.write(lambda tx: tx.run("UPDATE members SET introduced = TRUE"))
     return database
-

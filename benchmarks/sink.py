@@ -49,7 +49,8 @@ class Sink(asyncio.Protocol):
         line = head.split(b"\r\n", 1)[0]
         if b"/Messages.json" in line:
             Sink.taken += 1
-            self._write(_answer(b'{"sid":"SM%032x","status":"queued"}' % next(NUMBERS), b"201 Created"))
+            body = b'{"sid":"SM%032x","status":"queued"}' % next(NUMBERS)
+            self._write(_answer(body, b"201 Created"))
         elif b"/sendMessage" in line or b"/send_message" in line:
             Sink.taken += 1
             self._write(

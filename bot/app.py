@@ -8,7 +8,7 @@ import gc
 import signal
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 import uvicorn
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
     from bot.channels.base import Channel
+    from bot.channels.simulator import SimulatorChannel
     from bot.config import Settings
     from storage.database import Database
 
@@ -88,9 +89,8 @@ class App:
         self.clock = Clock(database, self.alliance, now)
         self._disk_is_free = True
         self._tasks: list[asyncio.Task[Any]] = []
-        self.simulator: Any = next(
-            (c for c in self.channels.values() if hasattr(c, "hang_up")), None
-        )
+        phones = (c for c in self.channels.values() if hasattr(c, "hang_up"))
+        self.simulator = cast("SimulatorChannel | None", next(phones, None))
         self.web = doors.build(
             channels=self.channels,
             accept=self.intake.accept,

@@ -30,4 +30,5 @@ async def change(turn: Turn, rest: str) -> None:
     if round_ is None or not open_ or not await invited.is_to(turn, round_):
         turn.say(NOT_OPEN, code=code)
         return
-    await asking.ask_round(turn, round_, await invited.lead(turn.tx, turn.alliance, round_.platform_id))
+    lead = await invited.lead(turn.tx, turn.alliance, round_.platform_id)
+    await asking.ask_round(turn, round_, lead)

@@ -129,8 +129,7 @@ async def _begin(turn: Turn) -> None:
 async def _again(turn: Turn) -> None:
     """Look up who writes once more, since what is known of them has changed."""
     found = await addresses.sender(turn.tx, turn.sender.channel, turn.sender.value)
-    if found is not None:
-        turn.sender = found
+    turn.sender = found or turn.sender
 
 
 async def _all_known(turn: Turn) -> bool:

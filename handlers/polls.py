@@ -41,7 +41,8 @@ async def polls(turn: Turn, rest: str) -> None:  # noqa: ARG001  nothing behind 
         return
     first = waiting[:1] if turn.one_question else waiting[:LISTED]
     for round_ in first:
-        await asking.ask_round(turn, round_, await invited.lead(turn.tx, turn.alliance, round_.platform_id))
+        lead = await invited.lead(turn.tx, turn.alliance, round_.platform_id)
+        await asking.ask_round(turn, round_, lead)
     others = waiting[len(first) :]
     if others:
         turn.say(MORE_OPEN, polls=", ".join(r.code for r in others[:LISTED]))

@@ -30,7 +30,9 @@ async def add(
     count: int = 0,
 ) -> None:
     """Keep one act. `act` and `subject` are words of ours, never a person's."""
-    await tx.post(_ADD, now=now, act=act, by=by, subject=subject, subject_id=subject_id, count=count)
+    await tx.post(
+        _ADD, now=now, act=act, by=by, subject=subject, subject_id=subject_id, count=count
+    )
 
 
 async def latest(tx: Tx, most: int) -> list[Row]:

@@ -48,7 +48,8 @@ _ADD = sql(
 )
 _BY_ID = sql(f"SELECT {_COLUMNS} FROM batches WHERE id = :id")
 _OF_ROUND = sql(
-    f"SELECT {_COLUMNS} FROM batches WHERE round_id = :round_id AND kind = 'poll' ORDER BY id LIMIT 1"
+    f"SELECT {_COLUMNS} FROM batches WHERE round_id = :round_id AND kind = 'poll'"
+    " ORDER BY id LIMIT 1"
 )
 _DUE = sql(
     f"SELECT {_COLUMNS} FROM batches WHERE state IN ('scheduled', 'queueing')"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import aiosqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
 Statement: TypeAlias = "tuple[str, Mapping[str, Any] | list[Mapping[str, Any]]]"
@@ -26,6 +26,10 @@ class Failed(Exception):
 class Connection(aiosqlite.Connection):
     """A connection that runs a list of statements at once."""
 
+    def __await__(self) -> Generator[Any, None, Connection]:
+        """Open the connection."""
+        return super().__await__()  # type: ignore[return-value]
+
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open; a closed connection has none."""
@@ -34,9 +38,7 @@ class Connection(aiosqlite.Connection):
         except (sqlite3.ProgrammingError, ValueError):
             return False
 
-    async def batch(
-        self, statements: Sequence[Statement]
-    ) -> tuple[list[sqlite3.Row], int]:
+    async def batch(self, statements: Sequence[Statement]) -> tuple[list[sqlite3.Row], int]:
         """Run statements in order; return the last one's rows, and how many it changed.
 
         A list of values runs a statement once for each. Raises Failed.
@@ -66,8 +68,8 @@ def _run(
     return rows, changed
 
 
-def connect(path: Path, timeout: float) -> Connection:
-    """Return a connection to await: no transactions of its own, rows by name."""
+async def connect(path: Path, timeout: float) -> Connection:  # noqa: ASYNC109  SQLite's own
+    """Open a connection that begins no transactions by itself, with rows by name."""
 
     def connector() -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -76,4 +78,6 @@ def connect(path: Path, timeout: float) -> Connection:
         connection.row_factory = sqlite3.Row
         return connection
 
-    return Connection(connector, iter_chunk_size=64)
+    connection = Connection(connector, iter_chunk_size=64)
+    await connection
+    return connection

@@ -23,9 +23,7 @@ _POST = sql(
     " (SELECT r.id FROM rounds r WHERE r.id = :round_id), :kind, :text, :choice, :media, :now)"
 )
 _SEEN = sql("SELECT 1 FROM inbound WHERE channel = :channel AND key = :key")
-_BELONGS = sql(
-    "UPDATE inbound SET round_id = :round_id WHERE channel = :channel AND key = :key"
-)
+_BELONGS = sql("UPDATE inbound SET round_id = :round_id WHERE channel = :channel AND key = :key")
 _FAILED = sql(
     "SELECT i.id, i.channel, i.key, a.value, i.kind, i.text, i.choice, i.media, i.at"
     " FROM inbound i JOIN addresses a ON a.id = i.address_id"

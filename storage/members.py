@@ -59,9 +59,7 @@ _JOIN = sql(
 _STOP = sql("UPDATE members SET stopped_at = :now WHERE id = :id AND stopped_at = 0")
 _START = sql("UPDATE members SET stopped_at = 0 WHERE id = :id")
 _INTRODUCED = sql("UPDATE members SET introduced = TRUE WHERE id = :id")
-_ASK_AGAIN = sql(
-    "UPDATE members SET asked_again = TRUE WHERE id = :id AND asked_again = FALSE"
-)
+_ASK_AGAIN = sql("UPDATE members SET asked_again = TRUE WHERE id = :id AND asked_again = FALSE")
 _BLANK = sql(
     "UPDATE members SET state = 'erased', alias = '', name = '', type = '', sector = '',"
     " organisation_id = NULL, platform_id = NULL, language = '' WHERE id = :id"

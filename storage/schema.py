@@ -254,7 +254,8 @@ Table(
     _number("segments"), _flag("maybe_twice"),
     # A digest of what left, for as long as its outcome is open.
     _text("said"),
-    _number("queued_at", None), _number("sent_at"), _number("settled_at"), _number("expires_at", None),
+    _number("queued_at", None), _number("sent_at"), _number("settled_at"),
+    _number("expires_at", None),
     _one_of(
         "status", "queued", "held", "sending", "unknown", "sent", "delivered", "undelivered",
         "failed", "expired", "stopped", "unreachable", "cancelled",
@@ -263,7 +264,10 @@ Table(
     _where("ix_outbox_held", "until_at", where="status = 'held'"),
     _where("ix_outbox_sending", "lease_until", where="status = 'sending'"),
     _where("ix_outbox_unknown", "channel", "until_at", where="status = 'unknown'"),
-    _where("ix_outbox_waiting", "member_id", where="status IN ('queued', 'held', 'sending', 'unknown')"),
+    _where(
+        "ix_outbox_waiting", "member_id",
+        where="status IN ('queued', 'held', 'sending', 'unknown')",
+    ),
     _where("ix_outbox_told", "member_id", "sent_at", where="kind = 1 AND sent_at > 0"),
     _where("ix_outbox_provider", "channel", "provider_id", where="provider_id <> ''"),
     _where("ix_outbox_batch", "batch_id", "status", where="batch_id IS NOT NULL"),

@@ -122,9 +122,9 @@ class SqliteTx:
         try:
             return await self._connection.batch(statements)
         except hop.Failed as failed:
-            self.earlier_failed = failed.position < own
+            self.earlier_failed |= failed.position < own
             found = ours(failed.error)
-            if not self._connection.in_transaction:
+            if self.earlier_failed or not _in_transaction(self._connection):
                 self.gone = found
             raise found from failed.error
 
@@ -333,7 +333,7 @@ class SqliteDatabase:
                     return
                 left = found
             await self._commit(left)
-        except SwitchboardError:
+        except (SwitchboardError, sqlite3.Error):
             await self._one_by_one(group)
         for job in group:
             job.settled = True

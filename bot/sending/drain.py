@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 IDLE = 1.0  # seconds until the outbox is looked at again without being told to
+AFTER_PAUSE = 0.005  # what was put back in a pause is due by another clock
 RENEW = 5.0
 CLAIM_AHEAD = 5  # seconds of the channel's rate that are claimed at most
 JUDGED_FOR = 10 * SECOND  # a verdict older than that is taken again before the send
@@ -118,7 +119,7 @@ class Drain:
         self._woken.clear()
         if rest := self._pace.rest(_loop_time()):
             # What is not claimed can still be overtaken by a reply, or be stopped.
-            await self._idle(min(rest, IDLE))
+            await self._idle(min(rest + AFTER_PAUSE, IDLE))
             return
         try:
             claimed = await self._claim(most)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from handlers.dialog.turn import Alliance
     from storage.database import Tx
 
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """What leaves: the text, its buttons, how many segments it takes, and its digest."""

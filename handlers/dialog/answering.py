@@ -178,13 +178,13 @@ async def _answer(
     options = await asking.options_of(turn, question)
     value = chosen or forms.kind(question.kind).read(question, options, typed)
     if value is None:
-        await _unread(turn, asked, position, question, options)
+        await _unread(turn, position, question, options)
     else:
         await _keep(turn, asked, position, question, value, options)
 
 
 async def _unread(
-    turn: Turn, asked: Asked, position: int, question: Question, options: tuple[Option, ...]
+    turn: Turn, position: int, question: Question, options: tuple[Option, ...]
 ) -> None:
     """Say how to answer, twice; then let the question rest and the coordinator see it."""
     sender = turn.sender
@@ -216,7 +216,7 @@ async def _keep(
 ) -> None:
     """Keep an answer and go on: the next question, or the echo."""
     if question.sets:
-        await _set(turn, asked, position, question, value, options)
+        await _set(turn, asked, position, question, value)
         return
     sender = turn.sender
     if isinstance(value, Skipped):
@@ -244,7 +244,6 @@ async def _set(
     position: int,
     question: Question,
     value: str | Skipped,
-    options: tuple[Option, ...],
 ) -> None:
     """Let an answer set something of the person, and go on."""
     flow: Flow | Stay = Flow.GO_ON

@@ -142,9 +142,7 @@ class Store:
         """Open a round of any form; nothing is queued by it."""
 
         async def unit(tx: Tx) -> Round:
-            stored = await forms.add(
-                tx, form.name, form.privacy, form.model_dump_json(), self.now
-            )
+            stored = await forms.add(tx, form.name, form.privacy, form.model_dump_json(), self.now)
             return await rounds.add(
                 tx, form_id=stored.id, platform_id=None, audience="",
                 closes_at=self.now + lasts, by=None, now=self.now,

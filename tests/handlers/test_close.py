@@ -11,7 +11,7 @@ from handlers.close import close
 from handlers.dialog import answering, late, perform, routing
 from handlers.dialog.forms import Form, Question
 from storage import forms, inbound, outbox, rounds
-from storage.errors import Conflict
+from storage.errors import Conflict, NotFound
 from storage.instant import DAY, HOUR
 from tests.whole.world import CONFIG, world
 
@@ -53,7 +53,8 @@ async def test_an_anonymous_round_forgets_who_chose_what(store):
     )
     assert (state, closed_at) == ("closed", store.now)
     assert json.loads(result) == [
-        {"answers": 5, "counts": {"1": 2, "2": 2, "3": 1}, "groups": {"civil": None, "public": None}}
+        {"answers": 5, "counts": {"1": 2, "2": 2, "3": 1},
+         "groups": {"civil": None, "public": None}}
     ]  # fmt: skip
     assert await store.rows("SELECT subject, subject_id, count FROM audit WHERE act = 'close'") == [
         ("round", round_.id, 5)
@@ -161,6 +162,14 @@ async def test_it_closes_once(store):
     ) == before  # fmt: skip
 
 
+async def test_sign_up_is_never_closed(store):
+    """A round that never closes asks about the person: it has no result."""
+    await store.say(1, "JOIN")
+    round_ = await store.write(lambda tx: rounds.by_code(tx, "JOIN"))
+    with pytest.raises(NotFound, match="no poll 'JOIN'"):
+        await shut(store, round_)
+
+
 async def test_a_close_that_fails_leaves_everything_as_it_was(store):
     """Counting, deleting and blanking are one transaction."""
     round_ = await asked(store)
@@ -257,6 +266,9 @@ async def test_an_answer_in_the_moment_between_end_and_close_is_refused(store):
     await store.open(round_, 1, 0)
     await store.open(round_, 2, 1, "done")
     store.now += 3 * DAY
+    assert "passed your message on" in (await store.say(0, "Is it over?"))[0]
+    await store.run("DELETE FROM tickets")
+    await store.run("DELETE FROM inbound")
     for last in (0, 1):
         assert await store.say(last, "2") == [late.TOO_LATE.text]
         press = {"kind": "choice", "choice": f"a:{round_.id}:0:2"}

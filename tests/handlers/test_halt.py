@@ -21,9 +21,9 @@ async def test_halt_cancels_what_waits_and_leaves_the_rest(store):
         "sent": 1, "delivered": 1, "sending": 1, "cancelled": 3,
     }  # fmt: skip
     assert await store.scalar("SELECT state FROM batches") == "halted"
-    assert await store.rows(
-        "SELECT subject, subject_id, count FROM audit WHERE act = 'halt'"
-    ) == [("batch", 1, 3)]
+    assert await store.rows("SELECT subject, subject_id, count FROM audit WHERE act = 'halt'") == [
+        ("batch", 1, 3)
+    ]
 
 
 async def test_a_halted_broadcast_queues_nobody_more(store, monkeypatch):

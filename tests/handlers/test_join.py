@@ -141,9 +141,7 @@ async def test_many_places_come_a_page_at_a_time(store):
 async def test_an_organisation_like_a_known_one_is_offered(store):
     """By its number or by its full name; what is like none becomes a ticket, and none is made."""
     for name in ("Water Aid", "Water Users United of the East"):
-        await store.write(
-            lambda tx, n=name: organisations.add(tx, n, n.lower(), "", "", store.now)
-        )
+        await store.write(lambda tx, n=name: organisations.add(tx, n, n.lower(), "", "", store.now))
     await store.say(1, "JOIN")
     [offered] = await answer(store, "1", "1", "wateraid")
     assert offered == (
@@ -175,10 +173,12 @@ async def test_what_was_left_open_is_asked_once_more(store):
     assert await store.say(2, "JOIN") == [said]
 
 
-async def test_what_is_known_is_not_asked_again(store):
-    """An organisation that waits for the coordinator and a name that was given stay as they are."""
+@pytest.mark.parametrize("organisation", ["Bread for All", "Water Aid"])
+async def test_what_is_known_is_not_asked_again(store, organisation):
+    """An organisation, also one that waits for the coordinator, and a name that was given."""
+    await store.write(lambda tx: organisations.add(tx, "Water Aid", "water aid", "", "", store.now))
     await store.say(1, "JOIN")
-    await answer(store, "1", "0", "Bread for All", "Ada")
+    await answer(store, "1", "0", organisation, "Ada")
     await store.say(1, "JOIN")
     assert "Welcome" in (await answer(store, "1"))[0]
     assert (await member(store))[:4] == ("member", "Ada", None, "water_users")

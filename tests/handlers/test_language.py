@@ -18,7 +18,9 @@ async def test_where_one_language_is_spoken_it_is_named(store):
     assert await store.say(1, "LANG") == ["We speak English only."]
 
 
-@pytest.mark.parametrize("text", ["LANG es", "lang ES", "LANG Español", "LANG espanol", "LANG ESPAÑOL"])
+@pytest.mark.parametrize(
+    "text", ["LANG es", "lang ES", "LANG Español", "LANG espanol", "LANG ESPAÑOL"]
+)
 async def test_a_language_is_chosen_by_its_code_or_name(spoken, text):
     """The change is said in the new language and kept."""
     await spoken.member(1)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-
-
 from storage import pending
 from tests.handlers.conftest import number
 

@@ -17,11 +17,12 @@ async def test_a_member_hears_all_that_is_known(store):
         )  # fmt: skip
 
     await store.write(unit)
-    assert await store.say(1, "ME") == [
+    [told] = await store.say(1, "ME")
+    assert told == (
         "We know: Ada; place: East; speaks for: Water users, Water Aid; language: English;"
         " agreed on 2026-03-01. Also this phone and your answers to open polls. JOIN fills in,"
         " LANG changes the language."
-    ]
+    )
 
 
 async def test_what_is_not_known_is_said_so(store):

@@ -93,15 +93,11 @@ async def test_a_poll_closes_after_it_opens(store, closes_at):
     form = poll.form(ALLIANCE, "Which?", TWO, named=True)
     with pytest.raises(BadInput, match="before it opens"):
         await store.write(
-            lambda tx: poll.poll(
-                tx, ALLIANCE, All(), form, closes_at=closes_at, by=None, now=NOON
-            )
+            lambda tx: poll.poll(tx, ALLIANCE, All(), form, closes_at=closes_at, by=None, now=NOON)
         )
 
 
-@pytest.mark.parametrize(
-    ("lasts", "expires"), [(2 * HOUR, 2 * HOUR), (72 * HOUR, 48 * HOUR)]
-)
+@pytest.mark.parametrize(("lasts", "expires"), [(2 * HOUR, 2 * HOUR), (72 * HOUR, 48 * HOUR)])
 async def test_a_poll_opens_a_round_and_queues_its_question(store, lasts, expires):
     """Round and broadcast are added together, and the question is stale at the close at last."""
     for _ in range(5):

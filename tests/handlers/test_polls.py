@@ -34,10 +34,11 @@ async def test_what_is_answered_is_not_asked_again(store):
     [asked] = await store.say(1, "POLLS")
     assert "One?" in asked
     await store.open(first, member, 1, "done")
-    assert await store.say(1, "POLLS") == [
+    [told] = await store.say(1, "POLLS")
+    assert told == (
         "You have answered all open questions: P2 Two?, P1 One?. To change one send CHANGE and"
         " its code."
-    ]
+    )
 
 
 async def test_where_nothing_is_open_that_is_said(store):

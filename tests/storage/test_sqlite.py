@@ -11,8 +11,9 @@ import pytest
 from storage import sqlite
 from storage.errors import Busy, Closed, Conflict, Corrupt, DiskFull, StorageError
 
-# SQLite's number for BEGIN, COMMIT and ROLLBACK before its authorizer.
-TRANSACTION = 22
+# SQLite's numbers for BEGIN, COMMIT and ROLLBACK, and for those of a savepoint.
+# Source: sqlite.org/c3ref/c_alter_table.html (2026-11).
+TRANSACTION, SAVEPOINT = 22, 32
 BIG = 4_000_000
 ONE_ROW = f"INSERT INTO note (body) VALUES (zeroblob({BIG}))"
 # SQLite takes back this statement alone, for it keeps a journal of it: more than one row.
@@ -73,7 +74,8 @@ async def failing(db, **left):
     """Let SQLite refuse the writer some statements of transactions, so many times each."""
 
     def allowed(action, word, *_rest):
-        if action == TRANSACTION and left.get(word, 0):
+        word = f"{word}_TO" if action == SAVEPOINT else word
+        if action in {TRANSACTION, SAVEPOINT} and left.get(word, 0):
             left[word] -= 1
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
@@ -160,6 +162,51 @@ async def test_what_is_posted_is_there_for_the_next_statement(db):
 
     assert await db.write(unit) == ["a", "b", "c"]
     assert await bodies(db) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("stubborn", ["goes on", "fails again", "gives up"])
+async def test_what_a_unit_left_to_be_run_is_its_own_affair(db, stubborn):
+    """It is refused to the unit that posted it, whatever the next one makes of the error."""
+
+    async def second(tx):
+        if stubborn == "gives up":
+            return await adding("b")(tx)
+        with contextlib.suppress(Conflict):
+            await adding("b")(tx)
+        if stubborn == "fails again":
+            with contextlib.suppress(Conflict, StorageError):
+                await tx.rows("SELECT nothing FROM nowhere")
+        return "b"
+
+    found = await together(db, adding("a"), late, second, adding("c"))
+    assert isinstance(found[1], Conflict)
+    assert [found[0], *found[2:]] == ["a", "b", "c"]
+    assert await bodies(db) == ["a", "b", "c"]
+
+
+async def test_a_unit_that_only_posts_is_kept_by_itself(db):
+    """Whether those beside it ask anything, fail or do nothing at all."""
+
+    async def post(tx):
+        await tx.post("INSERT INTO note (body) SELECT 'n' || COUNT(*) FROM note")
+
+    async def nothing(tx):
+        pass
+
+    async def fails(tx):
+        await post(tx)
+        raise KeyError
+
+    async def fails_late(tx):
+        await tx.run("INSERT INTO note (body) VALUES ('never')")
+        await post(tx)
+        raise KeyError
+
+    units = [post, nothing, fails, post, fails_late, post, nothing, fails]
+    found = await together(db, *units)
+    expected = [KeyError if unit in (fails, fails_late) else type(None) for unit in units]
+    assert [type(one) for one in found] == expected
+    assert await bodies(db) == ["n0", "n1", "n2"]
 
 
 async def test_a_cancelled_caller_does_not_cut_its_unit_in_half(db):
@@ -301,6 +348,15 @@ async def test_a_rollback_that_fails_leaves_nobody_waiting(db):
     await failing(db, COMMIT=1, ROLLBACK=1)
     assert await together(db, adding("a"), adding("b")) == ["a", "b"]
     assert db._writer is not old
+    assert await bodies(db) == ["a", "b"]
+
+
+async def test_a_bad_unit_that_can_not_be_undone_harms_no_neighbour(db):
+    """Where its part alone can't be taken back, all is, and each is run once more."""
+    await failing(db, ROLLBACK_TO=1)
+    found = await together(db, adding("a"), adding("x", then=KeyError()), adding("b"))
+    assert isinstance(found.pop(1), KeyError)
+    assert found == ["a", "b"]
     assert await bodies(db) == ["a", "b"]
 
 

@@ -76,12 +76,14 @@ async def test_what_exceeds_the_budget_is_held_until_next_month(post):
     rows = [await post.tell(await post.person(), news) for _ in range(2)]
     reply = await post.queue(await post.person())
     assert [item.row.id for item in await post.claim()] == [reply, rows[0]]
+    last = await post.queue(await post.person())
+    assert [item.row.id for item in await post.claim()] == [last], "and they count"
     held = await post.row(rows[1])
     assert (held["status"], held["reason"], held["attempt"]) == ("held", "budget", 0)
     assert held["until_at"] == held["expires_at"], "it ends before the month does"
     assert await post.rows("SELECT text FROM tickets") == [("the month's SMS budget is used up",)]
     month = of(datetime(2027, 3, 1, tzinfo=UTC))
-    assert await post.database.read(lambda tx: pace.spent(tx, month)) == 3
+    assert await post.database.read(lambda tx: pace.spent(tx, month)) == 4
 
 
 async def test_what_costs_nothing_is_not_counted(post):

@@ -42,8 +42,7 @@ async def test_an_answer_is_kept_and_echoed(store):
     _, turn = await store.turn(1, answering.take, "2")
     [reply] = turn.replies
     assert reply.text == (
-        "Thank you. Which first? We have: 2 Price. To change, send another number before"
-        " Sat 12:00."
+        "Thank you. Which first? We have: 2 Price. To change, send another number before Sat 12:00."
     )
     assert (reply.round_id, reply.question) == (round_.id, None)
     assert await kept(store) == [(0, "2")]
@@ -102,9 +101,7 @@ async def test_zero_takes_an_answer_back(store):
     """A skip withdraws what was answered before, and says how to answer after all."""
     round_ = await one(store)
     await store.answer(round_, 1, "2")
-    assert await store.say(1, "0") == [
-        "You skipped: Which first? To answer, send CHANGE P1."
-    ]
+    assert await store.say(1, "0") == ["You skipped: Which first? To answer, send CHANGE P1."]
     assert await kept(store) == []
 
 

@@ -18,6 +18,7 @@ WHY = Question(kind="text", text={"en": "Why?"})
 
 
 def form(privacy="named", *questions):
+    """Return a form of these questions."""
     return Form(name="f", privacy=privacy, questions=questions or (TAPS, WHY))
 
 

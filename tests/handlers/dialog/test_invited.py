@@ -39,6 +39,4 @@ async def test_the_platform_that_asks_leads_else_the_alliance(store):
     await store.platform("city", "Springfield")
     east = await store.platform("east", "East of the river")
     for platform, name in ((None, "Springfield Water"), (east, "East of the river")):
-        assert (
-            await store.write(lambda tx, p=platform: invited.lead(tx, store.alliance, p)) == name
-        )
+        assert await store.write(lambda tx, p=platform: invited.lead(tx, store.alliance, p)) == name

@@ -22,9 +22,7 @@ TARIFFS = {
 async def shown(store, texts, audience=None, alliance=None, now=NOON):
     """Return the preview."""
     return await store.write(
-        lambda tx: preview(
-            tx, alliance or store.alliance, audience or All(), texts, TARIFFS, now
-        )
+        lambda tx: preview(tx, alliance or store.alliance, audience or All(), texts, TARIFFS, now)
     )
 
 
@@ -143,9 +141,7 @@ async def test_people_who_have_had_their_messages_are_capped(store, per_day, per
 )  # fmt: skip
 async def test_segments_beyond_the_months_budget_are_told(store, budget, spent, over):
     """What exceeds the budget after what the month has cost; never more than this would take."""
-    alliance = replace(
-        store.alliance, manners=Manners(quiet=Quiet(), monthly_segments=budget)
-    )
+    alliance = replace(store.alliance, manners=Manners(quiet=Quiet(), monthly_segments=budget))
     for last in range(3):
         await store.member(last)
     november = 1_793_491_200_000

@@ -14,6 +14,7 @@ SECTORS = ("civil", "private", "public", "not said")
 
 
 def form(privacy="anonymous"):
+    """Return a poll of two options."""
     return Form(
         name="poll",
         privacy=privacy,
@@ -35,6 +36,7 @@ tables = st.dictionaries(st.sampled_from(SECTORS), counts, max_size=4)
 
 
 def added(many):
+    """Return the sum of groups."""
     found = {}
     for one in many:
         for value, count in one.items():
@@ -43,10 +45,12 @@ def added(many):
 
 
 def less(whole, part):
+    """Return what is left of answers without some."""
     return {v: n - part.get(v, 0) for v, n in whole.items() if n > part.get(v, 0)}
 
 
 def size(one):
+    """Return how many answered."""
     return sum(one.values())
 
 

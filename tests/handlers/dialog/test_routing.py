@@ -58,8 +58,10 @@ def test_each_single_slip_is_one_typo(word, data):
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("POLS", "POLLS"), ("polls?", None), ("JION", "JOIN"), ("/hepl", "HELP"), ("Abuot please", "ABOUT"),
-     ("m", None), ("mee", None), ("abuot it all", None), ("hello there", None)],
+    [
+        ("POLS", "POLLS"), ("JION", "JOIN"), ("/hepl", "HELP"), ("Abuot please", "ABOUT"),
+        ("polls?", None), ("m", None), ("mee", None), ("abuot it all", None), ("hello there", None),
+    ],
 )  # fmt: skip
 async def test_a_word_that_is_nearly_a_command_is_offered(store, text, word):
     """It is offered and not done, in a message of one or two words alone."""
