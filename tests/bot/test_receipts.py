@@ -169,6 +169,14 @@ async def test_an_earlier_attempt_s_error_still_means_what_it_says(post):
     assert await post.status(row) == "sending", "its own answer settles it"
 
 
+async def test_an_earlier_attempt_s_error_tries_nothing_again(post):
+    """The present attempt goes its own way."""
+    row = await doubted(post, columns="status = 'failed', attempt = 2, kind = 1")
+    await receive(post, "undelivered", error="30003", again=True)
+    assert await post.status(row) == "failed"
+    assert await post.rows("SELECT attempt, status FROM attempts") == [(1, "undelivered")]
+
+
 async def test_an_earlier_attempt_is_found_by_its_provider_id_too(post):
     """Where the provider names no row."""
     row = await doubted(post)

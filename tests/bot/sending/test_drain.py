@@ -433,15 +433,17 @@ async def test_a_429_holds_the_channel_and_then_all_of_it_leaves(post):
         await post.queue(await post.person())
     post.channel.script["+12025550103"] = [Again("429", 0.4, whole_channel=True)]
     post.channel.script["+12025550104"] = [Again("429", 0.3, whole_channel=True)]
+    post.channel.gate.clear()
     async with post.draining():
-        await until(lambda: len(post.channel.sent) == 10)
+        await until(lambda: post.channel.open == 10)
+        refused = asyncio.get_running_loop().time()
+        post.channel.gate.set()
         await asyncio.sleep(0.05)
         later = await post.queue(await post.person())
         await asyncio.sleep(0.1)
         assert await post.status(later) == "queued", "unclaimed, it can still be overtaken"
         await until(lambda: len(post.channel.sent) == 13)
         await until(post.settled)
-    refused = post.channel.sent[2][0]
     assert all(at - refused >= 0.4 for at, _ in post.channel.sent[10:])
     assert await post.statuses() == ["sent"] * 11
     assert await post.value("SELECT MAX(tries) FROM outbox") == 1
@@ -451,6 +453,7 @@ async def test_a_429_holds_the_channel_and_then_all_of_it_leaves(post):
 async def test_a_provider_out_of_reach_fails_no_message(post, monkeypatch):
     """The whole channel rests, longer each time; no row is blamed for it."""
     monkeypatch.setattr(pace_module, "FIRST_PAUSE", 0.2)
+    monkeypatch.setattr(drain_module, "IDLE", 0.05)
     row = await post.queue(await post.person())
     no_route = Again("no route", whole_channel=True)
     post.channel.script["+12025550101"] = [no_route, no_route, Sent("1"), no_route]
@@ -465,7 +468,7 @@ async def test_a_provider_out_of_reach_fails_no_message(post, monkeypatch):
     assert pauses[0] > 0.2
     assert pauses[1] > 0.4
     assert pauses[3] > 0.2
-    assert pauses[3] < pauses[1], "something got through, so it begins anew"
+    assert pauses[3] < 0.8, "something got through, so it begins anew"
     assert (await post.row(row))["tries"] == 1
 
 
