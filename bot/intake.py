@@ -19,7 +19,7 @@ from bot.channels.base import (
     Unreadable,
 )
 from bot.receipts import settle
-from handlers.dialog import routing
+from handlers.dialog import forgetting, routing
 from handlers.dialog.messages import ALLIANCE, msg
 from handlers.dialog.text import clean, plain
 from handlers.dialog.turn import Reply, Turn
@@ -195,12 +195,14 @@ class Intake:
     async def _failed(self, tx: Tx, event: Inbound, now: int, trace: str) -> None:
         """Keep a message whose handling raised, for `switchboard replay`, and apologise."""
         key = self._key(event.channel, event.key)
-        sender, _ = await self._who(tx, event, key, now)
+        sender, bar = await self._who(tx, event, key, now)
         if sender is None:
             return
+        carried = routing.pressed(event.choice)
         added = await inbound.add(
             tx, channel=event.channel, key=key, address_id=sender.address_id,
-            member_id=sender.member_id or None, round_id=sender.round_id or None,
+            member_id=sender.member_id or None,
+            round_id=carried[0] if carried else sender.round_id,
             kind=event.kind, text=event.text, choice=event.choice,
             media=event.media, now=now, state="failed", error=trace,
         )  # fmt: skip
@@ -208,7 +210,10 @@ class Intake:
             return
         await tickets.alert(tx, "a message could not be handled: see switchboard replay", now, DAY)
         turn = Turn(tx=tx, now=now, alliance=self._alliance, sender=sender, text="")
+        turn.forgotten = bool(bar) and not sender.member_id
         turn.say(APOLOGY)
+        if turn.forgotten:
+            await forgetting.hide(turn)
         await self._answer(tx, turn, event)
 
     # --- replies ---

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlers.dialog import asking, forms, invited
-from storage import audit, batches, rounds
+from storage import audit, batches, outbox, rounds
 from storage import forms as stored_forms
 from storage.errors import BadInput, Conflict
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def extend(
     tx: Tx, alliance: Alliance, round_: Round, closes_at: int, by: int | None, now: int
 ) -> None:
-    """Let a round close at an instant (ms); what has not left tells the new time.
+    """Let a round close at an instant (ms); what has not left may leave until then, and says so.
 
     Raises BadInput for a time that is past, Conflict when the round is closed.
     """
@@ -38,5 +38,7 @@ async def extend(
             )
             for language in asked.texts
         }  # fmt: skip
-        await batches.put_texts(tx, asked.id, texts)
+        expires_at = min(closes_at, asked.due_at + alliance.manners.ttl_ms)
+        await batches.extend(tx, asked.id, texts, expires_at)
+        await outbox.extend(tx, asked.id, expires_at)
     await audit.add(tx, "extend", "round", round_.id, now, by=by)

@@ -125,9 +125,6 @@ _START = sql(
 )
 # What the carrier stopped stays so: only START from itself lifts it.
 _PUT_STATE = sql("UPDATE addresses SET state = :state WHERE id = :id AND state <> 'carrier'")
-_WORKED = sql(
-    "UPDATE addresses SET worked_at = :now, state = 'ok' WHERE id = :id AND state = 'dead'"
-)
 _BLANK = sql(
     "UPDATE addresses SET value = '-' || CAST(id AS TEXT), state = 'dead', stopped_at = 0,"
     " worked_at = 0 WHERE id = :id"
@@ -135,11 +132,6 @@ _BLANK = sql(
 _HIDE = sql("UPDATE addresses SET value = :value, state = 'hidden', stopped_at = 0 WHERE id = :id")
 _SHOW = sql("UPDATE addresses SET value = :value, state = 'ok' WHERE id = :id")
 _VALUE = sql("SELECT channel, value FROM addresses WHERE id = :id")
-_OF_MEMBER = sql(
-    "SELECT a.id, a.channel, a.value, a.state FROM addresses a"
-    " JOIN member_addresses ma ON ma.address_id = a.id WHERE ma.member_id = :member_id"
-    " ORDER BY a.id"
-)
 _RENAME = sql("UPDATE addresses SET value = :new WHERE channel = :channel AND value = :old")
 _KNOWN = sql("SELECT id FROM addresses WHERE channel = :channel AND value = :value")
 
@@ -237,11 +229,6 @@ async def value(tx: Tx, address_id: int) -> tuple[str, str] | None:
     """Return the channel and value of an address."""
     row = await tx.row(_VALUE, id=address_id)
     return (row[0], row[1]) if row else None
-
-
-async def of_member(tx: Tx, member_id: int) -> list[Row]:
-    """Return (id, channel, value, state) of a person's addresses."""
-    return await tx.rows(_OF_MEMBER, member_id=member_id)
 
 
 async def rename(tx: Tx, channel: str, old: str, new: str) -> None:

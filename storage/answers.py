@@ -36,10 +36,6 @@ _WITHDRAW_ONE = sql(
     "DELETE FROM answers WHERE round_id = :round_id AND member_id = :member_id"
     " AND question = :question"
 )
-_WITHDRAW = sql(
-    "DELETE FROM answers WHERE member_id = :member_id"
-    " AND round_id IN (SELECT id FROM rounds WHERE state = 'open')"
-)
 
 
 async def put(tx: Tx, round_id: int, member_id: int, question: int, value: str, now: int) -> None:
@@ -90,8 +86,3 @@ async def forget(tx: Tx, round_id: int) -> None:
 async def withdraw_one(tx: Tx, round_id: int, member_id: int, question: int) -> None:
     """Take one answer back: the member skips the question after all."""
     await tx.post(_WITHDRAW_ONE, round_id=round_id, member_id=member_id, question=question)
-
-
-async def withdraw(tx: Tx, member_id: int) -> None:
-    """Take a member's answers out of the rounds that are still open."""
-    await tx.post(_WITHDRAW, member_id=member_id)

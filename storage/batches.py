@@ -61,7 +61,7 @@ _ADVANCE = sql(
 )
 _HALT = sql("UPDATE batches SET state = 'halted' WHERE id = :id AND state <> 'halted'")
 _TEXTS = sql("SELECT texts FROM batches WHERE id = :id")
-_PUT_TEXTS = sql("UPDATE batches SET texts = :texts WHERE id = :id")
+_EXTEND = sql("UPDATE batches SET texts = :texts, expires_at = :expires_at WHERE id = :id")
 
 # The members of an audience who may be written to; {where} is the audience's condition.
 _MEMBERS = "FROM members m WHERE m.state = 'member' AND m.stopped_at = 0 AND ({where})"
@@ -167,9 +167,11 @@ async def due(tx: Tx, now: int) -> Batch | None:
     return _batch(row) if row else None
 
 
-async def put_texts(tx: Tx, batch_id: int, texts: dict[str, str]) -> None:
-    """Let what has not left of a batch say something else."""
-    await tx.run(_PUT_TEXTS, id=batch_id, texts=json.dumps(texts, ensure_ascii=False))
+async def extend(tx: Tx, batch_id: int, texts: dict[str, str], expires_at: int) -> None:
+    """Let what is still to be queued of a batch leave until another instant, and all say so."""
+    await tx.run(
+        _EXTEND, id=batch_id, texts=json.dumps(texts, ensure_ascii=False), expires_at=expires_at
+    )
     await tx.notify(GATE)
 
 

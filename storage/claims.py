@@ -118,6 +118,9 @@ _DOUBTFUL = sql(
     " ORDER BY o.until_at LIMIT :most"
 )
 _DEFER = sql("UPDATE outbox SET until_at = :until_at WHERE id = :id AND status = 'unknown'")
+_GIVE_UP = sql(
+    "UPDATE outbox SET until_at = :until_at, recipient = '' WHERE id = :id AND status = 'unknown'"
+)
 
 
 async def claim(
@@ -180,3 +183,8 @@ async def doubtful(tx: Tx, channel: str, now: int, most: int) -> list[Row]:
 async def defer(tx: Tx, row: int, until_at: int) -> None:
     """Look into an unknown row later."""
     await tx.run(_DEFER, id=row, until_at=until_at)
+
+
+async def give_up(tx: Tx, row: int, until_at: int) -> None:
+    """Leave a row unknown until an instant that never comes, and forget whose number it bears."""
+    await tx.run(_GIVE_UP, id=row, until_at=until_at)

@@ -18,7 +18,6 @@ T = TypeVar("T")
 # A row of a result: read by position or by column name (sqlite3.Row, asyncpg.Record).
 Row = Any
 Value = str | int | float | bytes | bool | None
-Unit = "Callable[[Tx], Awaitable[T]]"
 
 # What `Tx.notify` can tell once its unit is committed.
 OUTBOX = "outbox"  # something was queued: the sender wakes

@@ -13,7 +13,8 @@ State = Literal["done", "failed", "replayed", "unreadable"]
 
 _ADD = sql(
     "INSERT INTO inbound (channel, key, address_id, member_id, round_id, kind, text, choice,"
-    " media, state, error, at) VALUES (:channel, :key, :address_id, :member_id, :round_id, :kind,"
+    " media, state, error, at) VALUES (:channel, :key, :address_id, :member_id,"
+    " (SELECT r.id FROM rounds r WHERE r.id = :round_id), :kind,"
     " :text, :choice, :media, :state, :error, :now)"
     " ON CONFLICT (channel, key) DO NOTHING RETURNING id"
 )
@@ -45,8 +46,8 @@ _BLANK_ADDRESS = sql(
 )
 _PRUNE = sql(
     "UPDATE inbound SET text = '', choice = '', media = '', error = ''"
-    " WHERE id IN (SELECT id FROM inbound WHERE at < :before AND text <> ''"
-    " ORDER BY at LIMIT :most)"
+    " WHERE id IN (SELECT id FROM inbound WHERE at < :before"
+    " AND (text <> '' OR choice <> '' OR media <> '') ORDER BY at LIMIT :most)"
 )
 
 

@@ -47,18 +47,11 @@ _ADD_WHOLE = sql(
     " :sector, :organisation_id, :language, :now, :now) RETURNING id"
 )
 _BY_ID = sql(f"SELECT {_COLUMNS} FROM members WHERE id = :id")
-_BY_ADDRESS = sql(
-    "SELECT m.id, m.state, m.alias, m.name, m.platform_id, m.type, m.sector, m.organisation_id,"
-    " m.language, m.joined_at, m.stopped_at FROM members m"
-    " JOIN member_addresses ma ON ma.member_id = m.id"
-    " WHERE ma.address_id = :address_id ORDER BY m.id LIMIT 1"
-)
 _JOIN = sql(
     "UPDATE members SET state = 'member', joined_at = :now, introduced = TRUE WHERE id = :id"
 )
 _STOP = sql("UPDATE members SET stopped_at = :now WHERE id = :id AND stopped_at = 0")
 _START = sql("UPDATE members SET stopped_at = 0 WHERE id = :id")
-_INTRODUCED = sql("UPDATE members SET introduced = TRUE WHERE id = :id")
 _ASK_AGAIN = sql("UPDATE members SET asked_again = TRUE WHERE id = :id AND asked_again = FALSE")
 _BLANK = sql(
     "UPDATE members SET state = 'erased', alias = '', name = '', type = '', sector = '',"
@@ -110,12 +103,6 @@ async def add_whole(
 async def by_id(tx: Tx, member_id: int) -> Member | None:
     """Return one person, if there."""
     row = await tx.row(_BY_ID, id=member_id)
-    return _member(row) if row else None
-
-
-async def by_address(tx: Tx, address_id: int) -> Member | None:
-    """Return the person an address belongs to, if any."""
-    row = await tx.row(_BY_ADDRESS, address_id=address_id)
     return _member(row) if row else None
 
 

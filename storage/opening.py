@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage import copying, sqlite
+from storage import sqlite
 from storage.errors import BadConfig, StorageError, WrongSchema
 from storage.migrations import HEAD
+from storage.sqlite import copying
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -39,9 +39,11 @@ _RELEASE_ROUND = sql(
     "UPDATE outbox SET status = 'queued', until_at = 0 WHERE status = 'held' AND reason = 'turn'"
     " AND member_id IN (SELECT d.member_id FROM dialogs d WHERE d.round_id = :round_id)"
 )
+# A row is never held for longer than its time to live: so it is found by `until_at`.
 _EXPIRE = sql(
     "UPDATE outbox SET status = 'expired', settled_at = :now, recipient = '' WHERE id IN ("
-    "SELECT id FROM outbox WHERE status = 'held' AND expires_at <= :now LIMIT :most)"
+    "SELECT id FROM outbox WHERE status = 'held' AND until_at <= :now AND expires_at <= :now"
+    " LIMIT :most)"
 )
 _STOP = sql(
     "UPDATE outbox SET status = 'stopped', settled_at = :now, recipient = ''"
@@ -54,6 +56,10 @@ _STOP_ADDRESS = sql(
 )
 _HALT = sql(
     "UPDATE outbox SET status = 'cancelled', settled_at = :now WHERE batch_id = :batch_id"
+    " AND status IN ('queued', 'held')"
+)
+_EXTEND = sql(
+    "UPDATE outbox SET expires_at = :expires_at WHERE batch_id = :batch_id"
     " AND status IN ('queued', 'held')"
 )
 _BY_STATUS = sql("SELECT status, COUNT(*) FROM outbox WHERE batch_id = :batch_id GROUP BY status")
@@ -149,6 +155,11 @@ async def halt(tx: Tx, batch_id: int, now: int) -> int:
     """End what waits of a batch, and return how many."""
     await tx.notify(GATE)
     return await tx.run(_HALT, batch_id=batch_id, now=now)
+
+
+async def extend(tx: Tx, batch_id: int, expires_at: int) -> None:
+    """Let what waits of a batch leave until another instant."""
+    await tx.run(_EXTEND, batch_id=batch_id, expires_at=expires_at)
 
 
 async def unseen(tx: Tx, member_id: int) -> list[Row]:

@@ -34,13 +34,6 @@ _BY_CODE = sql(f"SELECT {_COLUMNS} FROM platforms WHERE code = :code")
 _ALL = sql(f"SELECT {_COLUMNS} FROM platforms ORDER BY id LIMIT :most")
 _ROOT = sql(f"SELECT {_COLUMNS} FROM platforms WHERE parent_id IS NULL ORDER BY id LIMIT 1")
 _MOVE = sql("UPDATE platforms SET parent_id = :parent_id WHERE code = :code")
-# A platform lies above another, or is it: for roles, which hold on a platform and below it.
-_COVERS = sql(
-    "WITH RECURSIVE up(id, parent_id) AS ("
-    "SELECT id, parent_id FROM platforms WHERE id = :inner_id"
-    " UNION SELECT p.id, p.parent_id FROM platforms p JOIN up ON p.id = up.parent_id)"
-    " SELECT id FROM up WHERE id = :outer_id"
-)
 
 
 def _platform(row: Row) -> Platform:
@@ -90,8 +83,3 @@ async def move(tx: Tx, code: str, parent: Platform) -> None:
     """Hang a platform below another. Raises Conflict when that would make a cycle."""
     if not await tx.run(_MOVE, code=code, parent_id=parent.id):
         raise NotFound(f"there is no platform {code!r}")
-
-
-async def covers(tx: Tx, outer_id: int, inner_id: int) -> bool:
-    """Tell whether a platform is another, or lies above it."""
-    return bool(await tx.rows(_COVERS, outer_id=outer_id, inner_id=inner_id))

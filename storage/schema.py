@@ -223,7 +223,7 @@ Table(
     _where("ix_inbound_round_id", "round_id", where="round_id IS NOT NULL"),
     _where("ix_inbound_address_id", "address_id", where="address_id IS NOT NULL"),
     _where("ix_inbound_failed", "id", where="state = 'failed'"),
-    _where("ix_inbound_text", "at", where="text <> ''"),
+    _where("ix_inbound_text", "at", where="text <> '' OR choice <> '' OR media <> ''"),
 )  # fmt: skip
 
 # --- sending ---------------------------------------------------------------------------

@@ -225,7 +225,12 @@ class Traits:
 
 
 class Channel(Protocol):
-    """One configured channel; `name` is its key in `[channels.*]` and in `/hooks/{name}`."""
+    """One configured channel; `name` is its key in `[channels.*]` and in `/hooks/{name}`.
+
+    Where it has them, these are used too: `hook_answer`, the (content type, body) of a 200;
+    `trouble`, a str that is "" while messages can come in; `async link(code)`, the address
+    that opens a chat; `async webhook()`, where the provider sends messages, "" if it can't say.
+    """
 
     name: str
     traits: Traits

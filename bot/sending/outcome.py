@@ -180,7 +180,8 @@ class Settler:
         asked = [a.ready.row.id for a in sent if a.ready.row.question is not None]
         if asked:
             await dialogs.opened(tx, asked, now)
-        greeted = [a.ready.row.id for a in sent if not a.ready.row.introduced]
+        bulk = [a.ready.row for a in sent if a.ready.row.kind != REPLY]  # replies greet nobody
+        greeted = [row.id for row in bulk if not row.introduced]
         if greeted:
             await settling.introduced(tx, greeted)
 

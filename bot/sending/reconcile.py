@@ -185,7 +185,7 @@ class Reconciler:
             await self._send_again(tx, doubt, now, maybe_twice=True)
         else:
             # It is not sent again, and nobody can say whether it arrived: it stays unknown.
-            await claims.defer(tx, doubt.id, now + NEVER)
+            await claims.give_up(tx, doubt.id, now + NEVER)
 
     async def _send_again(self, tx: Tx, doubt: Doubt, now: int, *, maybe_twice: bool) -> None:
         named = {"id": doubt.id, "attempt": doubt.attempt}

@@ -37,9 +37,6 @@ class Stay:
     scratch: str = ""
 
 
-Source = "Callable[[Turn], Awaitable[tuple[Option, ...]]]"
-Setter = "Callable[[Turn, str], Awaitable[Flow | Stay]]"
-
 STOPPED = msg("You asked {alliance} to stop. To hear from us again send START.", alliance=ALLIANCE)
 
 _KNOWN: dict[str, Callable[[Turn], Awaitable[bool]]] = {}

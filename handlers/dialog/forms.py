@@ -123,11 +123,10 @@ def next_question(form: Form, position: int) -> int | None:
     return following if following < len(form.questions) else None
 
 
-BY_WHEN = msg("Send it by {when}.", when=WHEN)
+BY_WHEN = msg("Send by {when}.", when=WHEN)
 NO_NAMES = msg("No names shown.")
 COUNTED = msg("Only totals are shown.")
-NAMED = msg("Your name goes with it.")
-QUESTION_OF = msg("{place} of {count}.", place="5", count="5")
+NAMED = msg("With your name.")
 CHANGE = msg("To change, send CHANGE {code}.", code=CODE)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from handlers.dialog import audience as expressions
 from handlers.dialog.messages import ALLIANCE, msg
@@ -12,6 +12,7 @@ from storage import audit, batches, organisations, platforms
 from storage.audience import All, Audience
 from storage.database import OUTBOX
 from storage.errors import BadAudience
+from storage.roles import Role
 
 if TYPE_CHECKING:
     from handlers.dialog.turn import Alliance
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 CHUNK = 2_000
 
 # Before the first message to somebody who was signed up by others.
-INTRODUCTION = msg("{alliance} writes to you. STOP ends it.", alliance=ALLIANCE)
+INTRODUCTION = msg("This is {alliance}. STOP ends it.", alliance=ALLIANCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ async def read_audience(tx: Tx, text: str, alliance: Alliance) -> Audience:
         "type": {entry.code for entry in alliance.types},
         "sector": {"public", "private", "civil"},
         "lang": set(alliance.languages),
+        "role": set(get_args(Role)),
     }
     for field, value in trees.names(tree):
         if field == "platform" and await platforms.find(tx, value) is None:

@@ -64,11 +64,7 @@ async def preview(
     other: dict[str, int] = {}
     seconds: dict[str, float] = {}
     default = next(iter(texts))
-    sizes = {
-        (language, greeted): segments(plain(said))
-        for language, text in texts.items()
-        for greeted, said in ((True, text), (False, introduced(alliance, language, text)))
-    }
+    sizes = _sizes(alliance, texts)
     for channel, language, timezone, greeted, count in await batches.reach(tx, audience):
         people += count
         tariff = tariffs.get(channel)
@@ -102,6 +98,15 @@ async def preview(
         other_language=other,
         longest=max(size for (_, greeted), size in sizes.items() if greeted),
     )
+
+
+def _sizes(alliance: Alliance, texts: Mapping[str, str]) -> dict[tuple[str, bool], int]:
+    """Return the segments of each text, by language and whether the person knows who writes."""
+    return {
+        (language, greeted): segments(plain(said))
+        for language, text in texts.items()
+        for greeted, said in ((True, text), (False, introduced(alliance, language, text)))
+    }
 
 
 async def _capped(tx: Tx, alliance: Alliance, audience: Audience, now: int) -> int:

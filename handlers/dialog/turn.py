@@ -129,9 +129,6 @@ class Turn:
         self.replies.append(Reply(text, choices, round_id, question, self.forgotten))
 
 
-Handler = "Callable[[Turn, str], Awaitable[None]]"
-
-
 @dataclass(frozen=True, slots=True)
 class Command:
     """What a word calls: `run(turn, rest)`, `rest` being what stood behind the word."""

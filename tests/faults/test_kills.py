@@ -86,7 +86,8 @@ TWILIO = Provider(
 )  # fmt: skip
 RECEIPTS = replace(TWILIO, name="twilio with receipts", arguments=("--receipts",))
 TELEGRAM = Provider(
-    "telegram", "telegram", "telegram", "tests.peers.fake_bot_api", 'mode = "polling"', ("--delay", "0.005"),
+    "telegram", "telegram", "telegram", "tests.peers.fake_bot_api", 'mode = "polling"',
+    ("--delay", "0.005"),
     secret="SWITCHBOARD_CHANNELS__TELEGRAM__TOKEN", token=fake_bot_api.TOKEN, to="chat_id",
     number="message_id",
 )  # fmt: skip

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from handlers.close import close
+from handlers.dialog.perform import queue_next
 from handlers.extend import extend
 from storage import rounds
 from storage.errors import BadInput, Conflict
@@ -21,11 +22,26 @@ async def test_what_has_not_left_tells_the_new_time(store):
     assert await store.scalar("SELECT closes_at FROM rounds WHERE code = 'P1'") == until
     assert json.loads(await store.scalar("SELECT texts FROM batches")) == {
         "en": "Springfield Water: Which first? 1 Taps 2 Price 3 Drains 0 Skip. Send one number."
-        " Send it by Wed 3pm. Your name goes with it."
+        " Send by Wed 3pm. With your name."
     }
     assert await store.rows(
         "SELECT subject, subject_id, count FROM audit WHERE act = 'extend'"
     ) == [("round", round_.id, 0)]
+
+
+async def test_what_waits_may_leave_until_the_new_time(store):
+    """A question that was held past the old close leaves before the new one, within its ttl."""
+    await store.member(1)
+    round_ = await store.poll(lasts=HOUR)
+    await store.write(lambda tx: queue_next(tx, store.now))
+    ttl = store.alliance.manners.ttl_ms
+    for lasts, until in ((3 * HOUR, 3 * HOUR), (9 * DAY, ttl), (2 * HOUR, 2 * HOUR)):
+        closes_at = store.now + lasts
+        await store.write(
+            lambda tx, at=closes_at: extend(tx, store.alliance, round_, at, None, store.now)
+        )
+        for table in ("batches", "outbox"):
+            assert await store.scalar(f"SELECT expires_at FROM {table}") == store.now + until
 
 
 @pytest.mark.parametrize("late", [0, -1, -DAY])

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from handlers import poll
+from handlers.dialog.perform import introduced
 from handlers.dialog.text import segments
 from storage.audience import All, And, Platform, Term
 from storage.errors import BadInput
@@ -40,12 +41,13 @@ def test_a_poll_that_can_not_be_asked_is_refused(question, options, told):
         poll.form(ALLIANCE, question, options, named=False)
 
 
-def test_a_poll_at_its_bounds_takes_two_segments():
-    """The longest question and options of any alliance still fit into two segments."""
+@pytest.mark.parametrize("named", [True, False])
+def test_a_poll_at_its_bounds_takes_two_segments(named):
+    """The longest question and options of any alliance fit, also where we say who writes."""
     longest = replace(ALLIANCE, name="A" * 24)
-    form = poll.form(longest, "q" * 80, [c * 18 for c in "abcd"], named=True)
-    texts = poll.texts(longest, form, longest.name, NOON + 200 * DAY, NOON)
-    assert segments(texts["en"]) == 2
+    form = poll.form(longest, "q" * 80, [c * 18 for c in "abcd"], named=named)
+    texts = poll.texts(longest, form, longest.name, NOON + 320 * DAY + HOUR // 2, NOON)
+    assert segments(introduced(longest, "en", texts["en"])) == 2
 
 
 def test_a_poll_is_asked_as_it_was_written():
@@ -53,7 +55,7 @@ def test_a_poll_is_asked_as_it_was_written():
     form = poll.form(ALLIANCE, "Which\u2014 first\u2026?\n", ("Broken  taps", "24/7"), named=False)
     assert poll.texts(ALLIANCE, form, "Nima", NOON + DAY, NOON) == {
         "en": "Nima: Which- first...? 1 Broken taps 2 24/7 0 Skip. Send one number."
-        " Send it by Thu 12:00. No names shown."
+        " Send by Thu 12:00. No names shown."
     }
     assert (form.privacy, [o.value for o in form.questions[0].options]) == (
         "anonymous", ["1", "2"],

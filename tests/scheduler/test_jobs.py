@@ -287,7 +287,17 @@ async def test_old_texts_and_old_replies_are_forgotten(post, monkeypatch):
         await post.queue(ada, status="unknown", queued_at=old),
         await post.tell(ada, await post.batch(), status="delivered", queued_at=old),
     ]
+    for name in ("choice", "media"):
+        await post.run(
+            f"INSERT INTO inbound (channel, key, kind, {name}, at) VALUES ('sms', :key, :key, 'a',"
+            " :at)", key=name, at=old,
+        )  # fmt: skip
     await tick(post, prune)
-    assert await post.rows("SELECT text FROM inbound ORDER BY id") == [("",)] * 5 + [("hi",)]
+    assert await post.rows("SELECT text FROM inbound ORDER BY id") == [
+        *[("",)] * 5, ("hi",), *[("",)] * 2
+    ]  # fmt: skip
+    assert await post.value(
+        "SELECT COUNT(*) FROM inbound WHERE choice <> '' OR media <> ''"
+    ) == 0  # fmt: skip
     found = await post.rows("SELECT id FROM outbox WHERE id <> 6 ORDER BY id")
     assert [row[0] for row in found] == kept

@@ -137,8 +137,10 @@ HOT = {
     "claims._LAPSED": ["ix_outbox_sending"],
     "claims._DOUBTFUL": ["ix_outbox_unknown"],
     "outbox._RELEASE": ["ix_outbox_held"],
+    "outbox._EXPIRE": ["ix_outbox_held (until_at<?)"],
     "outbox._BY_STATUS": ["ix_outbox_batch"],
     "settling._ROW_OF": ["ix_outbox_provider"],
+    "inbound._PRUNE": ["ix_inbound_text"],
 }
 
 

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from storage import sqlite
-from storage.scrub import CLEAN, MARK, UNCLEAN, WRITTEN_ANEW, scrub
+from storage.sqlite.scrubbing import CLEAN, MARK, UNCLEAN, WRITTEN_ANEW, Scrubbing, scrub
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from storage.database import Tx
 
 
 @pytest.fixture
@@ -93,7 +96,7 @@ def test_while_somebody_reads_an_earlier_state_it_waits(path: Path) -> None:
 
 def test_while_somebody_writes_it_waits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program's transaction is not waited for for long."""
-    monkeypatch.setattr("storage.scrub.SECOND", 0.05)
+    monkeypatch.setattr("storage.sqlite.scrubbing.SECOND", 0.05)
     mark(path, UNCLEAN)
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
@@ -138,7 +141,7 @@ async def test_a_unit_that_fails_has_nothing_scrubbed(path: Path) -> None:
     """The mark belongs to the unit: with it goes what was to be forgotten."""
     database = await sqlite.connect(path)
 
-    async def unit(tx: sqlite.SqliteTx) -> None:
+    async def unit(tx: Tx) -> None:
         await tx.scrub()
         raise RuntimeError
 
@@ -163,7 +166,7 @@ async def test_it_is_tried_again_until_the_readers_are_through(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader only delays it; units go on meanwhile, also where the program ends then."""
-    monkeypatch.setattr(sqlite, "SCRUB_AGAIN_SECONDS", 0.02)
+    monkeypatch.setattr("storage.sqlite.scrubbing.AGAIN_SECONDS", 0.02)
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT COUNT(*) FROM t").fetchone()
@@ -182,3 +185,47 @@ async def test_it_is_tried_again_until_the_readers_are_through(
         await closing_
     assert secrets(path) == 0
     assert mark(path) == CLEAN
+
+
+async def test_it_is_tried_again_ever_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The delay doubles up to a minute, and begins anew after a try that went well."""
+    results = [False] * 10 + [True, False]
+    delays: list[float] = []
+    woken: list[int] = []
+
+    def call_later(delay: float, callback: Callable[[], None]) -> asyncio.Handle:
+        delays.append(delay)
+        return asyncio.get_running_loop().call_soon(callback)
+
+    monkeypatch.setattr("storage.sqlite.scrubbing.scrub", lambda _path: results.pop(0))
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", call_later)
+    scrubbing = Scrubbing(path, lambda: woken.append(1))
+    for _ in range(11):
+        await scrubbing.pursue()
+        await asyncio.sleep(0)  # what was to be called later is called now, and makes it due
+    await scrubbing.pursue()
+    assert len(results) == 1  # it went well, so nothing is due
+    scrubbing.ask()
+    await scrubbing.pursue()
+    await asyncio.sleep(0)
+    assert delays == [0.25, 0.5, 1, 2, 4, 8, 16, 32, 60, 60, 0.25]
+    assert len(woken) == len(delays)
+
+
+async def test_one_reminder_is_enough(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many units ask while it has to wait, it is due again once; none after the end."""
+    monkeypatch.setattr("storage.sqlite.scrubbing.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("storage.sqlite.scrubbing.AGAIN_MOST_SECONDS", 0.01)
+    monkeypatch.setattr("storage.sqlite.scrubbing.scrub", lambda _path: False)
+    woken: list[int] = []
+    scrubbing = Scrubbing(path, lambda: woken.append(1))
+    for _ in range(5):
+        scrubbing.ask()
+        await scrubbing.pursue()
+    await asyncio.sleep(0.05)
+    assert len(woken) == 1
+    scrubbing.ask()
+    await scrubbing.pursue()
+    scrubbing.stop()
+    await asyncio.sleep(0.05)
+    assert len(woken) == 1

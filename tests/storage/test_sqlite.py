@@ -10,6 +10,8 @@ import pytest
 
 from storage import sqlite
 from storage.errors import Busy, Closed, Conflict, Corrupt, DiskFull, StorageError
+from storage.sqlite.readers import READERS
+from storage.sqlite.scrubbing import scrub
 
 # SQLite's numbers for BEGIN, COMMIT and ROLLBACK, and for those of a savepoint.
 # Source: sqlite.org/c3ref/c_alter_table.html (2026-11).
@@ -66,7 +68,7 @@ async def together(db, *units):
 async def traced(db):
     """Return a list that each statement of the writer is added to."""
     said = []
-    await db._writer.set_trace_callback(said.append)
+    await db._writer.connection.set_trace_callback(said.append)
     return said
 
 
@@ -80,7 +82,7 @@ async def failing(db, **left):
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
 
-    await db._writer.set_authorizer(allowed)
+    await db._writer.connection.set_authorizer(allowed)
 
 
 # --- groups ---
@@ -88,7 +90,7 @@ async def failing(db, **left):
 
 async def test_a_group_has_at_most_64_units(db, monkeypatch):
     """130 units that wait are three commits."""
-    monkeypatch.setattr(sqlite, "GROUP_SECONDS", 60)
+    monkeypatch.setattr("storage.sqlite.writer.GROUP_SECONDS", 60)
     said = await traced(db)
     found = await together(db, *(adding(f"n{i}") for i in range(130)))
     assert found == [f"n{i}" for i in range(130)]
@@ -98,7 +100,7 @@ async def test_a_group_has_at_most_64_units(db, monkeypatch):
 
 async def test_a_group_has_its_time(db, monkeypatch):
     """Once its time is over a group takes no more units, though one it always takes."""
-    monkeypatch.setattr(sqlite, "GROUP_SECONDS", 0)
+    monkeypatch.setattr("storage.sqlite.writer.GROUP_SECONDS", 0)
     said = await traced(db)
     await together(db, *(adding(f"n{i}") for i in range(5)))
     assert said.count("COMMIT") == 5
@@ -234,8 +236,8 @@ async def test_a_cancelled_caller_does_not_cut_its_unit_in_half(db):
 
 async def fill(db):
     """Let the file not grow by another page."""
-    pages = int(next(iter(await db._writer.execute_fetchall("PRAGMA page_count")))[0])
-    await db._writer.execute(f"PRAGMA max_page_count = {pages + 1}")
+    pages = int(next(iter(await db._writer.connection.execute_fetchall("PRAGMA page_count")))[0])
+    await db._writer.connection.execute(f"PRAGMA max_page_count = {pages + 1}")
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -249,7 +251,7 @@ async def test_a_full_disk_refuses_what_does_not_fit(db, statement, all_gone, pl
         try:
             await tx.run(statement)
         finally:
-            gone.append(not db._writer.in_transaction)
+            gone.append(not db._writer.connection.in_transaction)
 
     units = [adding("a"), adding("b")]
     units.insert(place, large)
@@ -293,7 +295,7 @@ async def test_a_disk_with_room_again_is_written_to(db):
     await fill(db)
     with pytest.raises(DiskFull):
         await db.write(lambda tx: tx.run(ONE_ROW))
-    await db._writer.execute("PRAGMA max_page_count = 1000000")
+    await db._writer.connection.execute("PRAGMA max_page_count = 1000000")
     await db.write(lambda tx: tx.run(ONE_ROW))
 
 
@@ -344,10 +346,10 @@ async def test_a_commit_that_fails_for_good_is_told_to_all(db):
 
 async def test_a_rollback_that_fails_leaves_nobody_waiting(db):
     """The writer goes on with a new connection; what was open on the old one is undone."""
-    old = db._writer
+    old = db._writer.connection
     await failing(db, COMMIT=1, ROLLBACK=1)
     assert await together(db, adding("a"), adding("b")) == ["a", "b"]
-    assert db._writer is not old
+    assert db._writer.connection is not old
     assert await bodies(db) == ["a", "b"]
 
 
@@ -368,7 +370,7 @@ async def test_a_mistake_in_the_writer_leaves_nobody_waiting(db, monkeypatch, me
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(db, method, mistake)
+        patch.setattr(db._writer, method, mistake)
         found = await asyncio.wait_for(together(db, adding("a"), adding("b")), 5)
     assert [type(one) for one in found] == [StorageError] * 2
     assert await db.write(adding("c")) == "c"
@@ -377,8 +379,8 @@ async def test_a_mistake_in_the_writer_leaves_nobody_waiting(db, monkeypatch, me
 
 async def test_forgetting_that_fails_stops_nobody(db, monkeypatch):
     """What can't be written anew now is tried again, and units go on in between."""
-    monkeypatch.setattr(sqlite, "SCRUB_AGAIN_SECONDS", 0.01)
-    scrub, tried, done = sqlite.scrub, [], asyncio.Event()
+    monkeypatch.setattr("storage.sqlite.scrubbing.AGAIN_SECONDS", 0.01)
+    tried, done = [], asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def fails_at_first(path):
@@ -392,7 +394,7 @@ async def test_forgetting_that_fails_stops_nobody(db, monkeypatch):
         await tx.run("DELETE FROM note")
         await tx.scrub()
 
-    monkeypatch.setattr(sqlite, "scrub", fails_at_first)
+    monkeypatch.setattr("storage.sqlite.scrubbing.scrub", fails_at_first)
     await db.write(adding("a"))
     await db.write(forget)
     assert await asyncio.wait_for(db.write(adding("b")), 5) == "b"
@@ -402,7 +404,7 @@ async def test_forgetting_that_fails_stops_nobody(db, monkeypatch):
 
 async def test_a_lost_connection_is_replaced(db):
     """A connection that is gone costs those who wait an error, and no more."""
-    await db._writer.close()
+    await db._writer.connection.close()
     with pytest.raises(StorageError):
         await asyncio.wait_for(db.write(adding("a")), 5)
     assert await db.write(adding("b")) == "b"
@@ -419,7 +421,7 @@ async def test_the_end_of_the_writer_is_told(db):
 
     callers = [asyncio.create_task(db.write(unit)) for unit in (endless, adding("a"))]
     await halfway.wait()
-    db._writing.cancel()
+    db._writer._task.cancel()
     found = await asyncio.gather(*callers, return_exceptions=True)
     assert [type(one) for one in found] == [Closed, Closed]
     with pytest.raises(Closed):
@@ -432,7 +434,7 @@ async def test_the_end_of_the_writer_is_told(db):
 
 async def test_a_locked_database_is_busy(path, monkeypatch):
     """Whoever waits for another program's lock is refused in the end, all at once."""
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("storage.sqlite.connecting.BUSY_SECONDS", 0.05)
     db = await sqlite.connect(path)
     await db.write(lambda tx: tx.run("CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT)"))
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -448,7 +450,7 @@ async def test_a_locked_database_is_busy(path, monkeypatch):
 async def test_a_lock_taken_between_two_tries_is_busy_for_all(db, monkeypatch):
     """Units that are run alone wait for a lock once, not once each."""
     said = await traced(db)
-    begin = db._begin
+    begin = db._writer._begin
 
     async def locked_later():
         if "BEGIN IMMEDIATE" in said:
@@ -456,7 +458,7 @@ async def test_a_lock_taken_between_two_tries_is_busy_for_all(db, monkeypatch):
         await begin()
 
     await failing(db, COMMIT=1)
-    monkeypatch.setattr(db, "_begin", locked_later)
+    monkeypatch.setattr(db._writer, "_begin", locked_later)
     found = await together(db, adding("a"), adding("b"), adding("c"))
     assert [type(one) for one in found] == [Busy] * 3
 
@@ -485,7 +487,7 @@ async def test_a_damaged_page_is_found(database, path):
 async def test_a_disk_that_takes_nothing_is_not_sound(database):
     """Whether it can be written is seen by writing."""
     await database.sound()
-    await database._writer.execute("PRAGMA query_only = ON")
+    await database._writer.connection.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageError, match="permissions"):
         await database.sound()
 
@@ -515,22 +517,22 @@ async def test_closing_waits_for_readers(db):
         await go_on.wait()
         return (await tx.row("SELECT 1"))[0]
 
-    reads = [asyncio.create_task(db.read(slow)) for _ in range(sqlite.READERS + 2)]
+    reads = [asyncio.create_task(db.read(slow)) for _ in range(READERS + 2)]
     await inside.wait()
     closing = asyncio.create_task(db.close())
     await asyncio.sleep(0.05)
     assert not closing.done()
     go_on.set()
     found = await asyncio.gather(*reads, return_exceptions=True)
-    assert found[: sqlite.READERS] == [1] * sqlite.READERS
-    assert [type(one) for one in found[sqlite.READERS :]] == [Closed] * 2
+    assert found[:READERS] == [1] * READERS
+    assert [type(one) for one in found[READERS:]] == [Closed] * 2
     await closing
 
 
 async def test_closing_does_not_wait_for_ever(db, monkeypatch):
     """Units and reads that never end are cut off, and all who wait hear of it."""
-    monkeypatch.setattr(sqlite, "CLOSE_SECONDS", 0.05)
-    monkeypatch.setattr(sqlite, "READ_SECONDS", 0.05)
+    monkeypatch.setattr("storage.sqlite.writer.CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr("storage.sqlite.readers.READ_SECONDS", 0.05)
     go_on = asyncio.Event()
 
     async def endless(tx):
@@ -542,7 +544,7 @@ async def test_closing_does_not_wait_for_ever(db, monkeypatch):
         await tx.rows("SELECT 1")
 
     written = [asyncio.create_task(db.write(unit)) for unit in (endless, adding("a"))]
-    reads = [asyncio.create_task(db.read(too_long)) for _ in range(sqlite.READERS + 1)]
+    reads = [asyncio.create_task(db.read(too_long)) for _ in range(READERS + 1)]
     await asyncio.sleep(0.01)
     await asyncio.wait_for(db.close(), 5)
     go_on.set()
@@ -552,7 +554,7 @@ async def test_closing_does_not_wait_for_ever(db, monkeypatch):
 
 async def test_a_long_read_is_broken_off_by_closing(db, monkeypatch):
     """A query that would take hours does not keep the program from ending."""
-    monkeypatch.setattr(sqlite, "READ_SECONDS", 0.05)
+    monkeypatch.setattr("storage.sqlite.readers.READ_SECONDS", 0.05)
     query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
     read = asyncio.create_task(db.read(lambda tx: tx.rows(query)))
     await asyncio.sleep(0.05)
@@ -569,4 +571,4 @@ async def test_closing_ends_though_its_caller_is_cancelled(db):
     with pytest.raises(asyncio.CancelledError):
         await closing
     await db.close()
-    assert db._writer._connection is None
+    assert db._writer.connection._connection is None

@@ -17,6 +17,8 @@ import pytest
 
 from storage import sqlite
 from storage.errors import Conflict, Corrupt, StorageError
+from storage.sqlite.listeners import WATCH_SECONDS
+from storage.sqlite.readers import READERS
 
 NOBODY = 65534
 MARKER = "the-word-that-was-forgotten"
@@ -90,13 +92,13 @@ async def test_several_read_at_once(db):
         inside.append(await counted(tx))
         await go_on.wait()
 
-    reads = [asyncio.create_task(db.read(slow)) for _ in range(sqlite.READERS + 1)]
-    await until(lambda: len(inside) == sqlite.READERS)
+    reads = [asyncio.create_task(db.read(slow)) for _ in range(READERS + 1)]
+    await until(lambda: len(inside) == READERS)
     await add(db)
-    assert len(inside) == sqlite.READERS
+    assert len(inside) == READERS
     go_on.set()
     await asyncio.gather(*reads)
-    assert inside == [0] * sqlite.READERS + [1]
+    assert inside == [0] * READERS + [1]
 
 
 async def test_a_reader_that_can_not_be_opened_takes_no_turn(db, monkeypatch):
@@ -106,8 +108,8 @@ async def test_a_reader_that_can_not_be_opened_takes_no_turn(db, monkeypatch):
         raise StorageError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite, "_open", refused)
-        for _ in range(sqlite.READERS + 1):
+        patch.setattr("storage.sqlite.readers.opened", refused)
+        for _ in range(READERS + 1):
             with pytest.raises(StorageError):
                 await db.read(counted)
     assert await asyncio.wait_for(db.read(counted), 5) == 0
@@ -121,7 +123,7 @@ async def test_a_reader_is_fit_again_after_whatever_happened(db):
         raise KeyError
 
     query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)"
-    for _ in range(sqlite.READERS):
+    for _ in range(READERS):
         with pytest.raises(KeyError):
             await db.read(fails)
         with pytest.raises(StorageError):
@@ -182,13 +184,13 @@ async def test_another_program_s_commit_is_heard(db, path):
     """Within a quarter of a second, and every topic is told, since it can't be known which."""
     heard = []
     db.listen(heard.append)
-    await until(lambda: db._version)
+    await until(lambda: db._listeners._version)
     program = (
         f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute({OTHER!r}); c.commit()"
     )
     await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program], check=True, timeout=60)
     # The machine may be busy: twice the time, and still far from the sender's own second.
-    assert await until(lambda: heard) < 2 * sqlite.WATCH_SECONDS
+    assert await until(lambda: heard) < 2 * WATCH_SECONDS
     assert sorted(heard) == ["gate", "outbox"]
 
 
@@ -196,17 +198,17 @@ async def test_one_s_own_commit_is_told_once(db):
     """Watching for others' commits does not see one's own."""
     heard = []
     db.listen(heard.append)
-    await until(lambda: db._version)
+    await until(lambda: db._listeners._version)
     await add(db)
-    await asyncio.sleep(2 * sqlite.WATCH_SECONDS)
+    await asyncio.sleep(2 * WATCH_SECONDS)
     assert heard == ["outbox"]
 
 
 async def test_watching_goes_on_after_an_error(db, path, monkeypatch):
     """A look that fails is followed by another."""
-    monkeypatch.setattr(sqlite, "WATCH_SECONDS", 0.01)
-    monkeypatch.setattr(sqlite, "WATCH_AGAIN_SECONDS", 0.01)
-    heard, failures, look = [], [], db._data_version
+    monkeypatch.setattr("storage.sqlite.listeners.WATCH_SECONDS", 0.01)
+    monkeypatch.setattr("storage.sqlite.listeners.WATCH_AGAIN_SECONDS", 0.01)
+    heard, failures, look = [], [], db._writer.version
 
     async def fails_at_first():
         if len(failures) < 3:
@@ -214,9 +216,9 @@ async def test_watching_goes_on_after_an_error(db, path, monkeypatch):
             raise sqlite3.OperationalError("disk I/O error")
         return await look()
 
-    monkeypatch.setattr(db, "_data_version", fails_at_first)
+    monkeypatch.setattr(db._writer, "version", fails_at_first)
     db.listen(heard.append)
-    await until(lambda: db._version)
+    await until(lambda: db._listeners._version)
     with contextlib.closing(sqlite3.connect(path)) as other:
         other.execute(OTHER)
         other.commit()
@@ -378,7 +380,7 @@ async def test_deleted_words_are_overwritten(db, path):
 
     await db.write(lambda tx: tx.run("DELETE FROM note"))
     assert found()
-    await db._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+    await db._writer.connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
     assert found() == []
 
 
@@ -414,7 +416,7 @@ async def test_what_can_not_be_written_says_so(there):
 async def test_a_file_that_turns_read_only_says_so(db):
     """A unit that can't write is refused, and reading goes on."""
     await add(db)
-    await db._writer.execute("PRAGMA query_only = ON")
+    await db._writer.connection.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageError, match="permissions"):
         await add(db)
     assert await db.read(counted) == 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot import replay
-from handlers.dialog import answering
+from handlers.dialog import answering, routing
 from storage import answers
 from storage.errors import Busy
 from storage.instant import DAY, HOUR, MINUTE
@@ -212,6 +212,46 @@ async def test_replay_of_a_stopped_persons_message_sends_nothing(
     await ada.say("STOP")
     await again(here)
     assert await ada.hear() == []
+
+
+async def test_a_failed_message_of_somebody_forgotten_keeps_nothing(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who said no gets the apology at their number, and their words and number are not kept."""
+    ada = here.phone(0)
+    await ada.say("STOP")
+
+    async def boom(*rest: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(routing, "_routed", boom)
+    assert [SORRY in text for text in await ada.say("my words")] == [True]
+    assert await here.everywhere("my words") == []
+    assert await here.everywhere(ada.number) == []
+    monkeypatch.undo()
+    assert await again(here) == (1, 0)
+    assert await ada.hear() == []
+
+
+async def test_a_failed_button_belongs_to_its_round(
+    both: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before its question is known to have been sent, so that the close blanks it."""
+    for last in range(5):
+        await both.member(both.chatter(last))
+    round_ = await both.poll(named=False)
+    await both.run("DELETE FROM dialogs")
+
+    async def boom(*rest: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(routing, "_routed", boom)
+    await both.chatter(0).press(f"a:{round_.id}:0:2")
+    await both.chatter(0).press("a:999:0:2")
+    monkeypatch.undo()
+    assert await both.rows("SELECT round_id FROM inbound ORDER BY id") == [(round_.id,), (None,)]
+    await both.close(round_)
+    assert await both.scalar("SELECT COUNT(*) FROM inbound WHERE choice = 'a:1:0:2'") == 0
 
 
 async def test_storage_that_is_away_loses_nothing(

@@ -162,17 +162,17 @@ class TelegramChannel:
         return f"{self.name}: {name}(bot {bot.id})"
 
     async def link(self, code: str) -> str:
-        """Return a link that starts a chat with us and hands `code` back as `start`.
+        """Return a link that opens a chat with us; a `code`, if any, comes back as `start`.
 
         Raises BadInput for a code that no link can carry.
         Source: core.telegram.org/bots/features#deep-linking (2026-11).
         """
-        if not PAYLOAD.fullmatch(code):
-            raise BadInput("a link carries 1 to 64 of A-Z a-z 0-9 _ -")
+        if code and not PAYLOAD.fullmatch(code):
+            raise BadInput("a link carries 64 of A-Z a-z 0-9 _ - at most")
         username = self._username or (await self._introduced()).username
         if not username:
             raise SwitchboardError("the bot has no user name, so nothing can link to it")
-        return f"https://t.me/{username}?start={code}"
+        return f"https://t.me/{username}?start={code}" if code else f"https://t.me/{username}"
 
     async def _prepare(self) -> None:
         """Say how updates are to come; those waiting are kept. Raises TelegramError."""

@@ -305,7 +305,7 @@ CREATE INDEX ix_inbound_failed ON inbound (id) WHERE state = 'failed';
 
 CREATE INDEX ix_inbound_round_id ON inbound (round_id) WHERE round_id IS NOT NULL;
 
-CREATE INDEX ix_inbound_text ON inbound (at) WHERE text <> '';
+CREATE INDEX ix_inbound_text ON inbound (at) WHERE text <> '' OR choice <> '' OR media <> '';
 
 CREATE TABLE respondents (
     round_id INTEGER NOT NULL,

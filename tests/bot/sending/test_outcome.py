@@ -65,6 +65,14 @@ async def test_sent_keeps_when_and_opens_the_question(post):
     assert await post.value("SELECT introduced FROM members")
 
 
+async def test_a_reply_introduces_nobody(post):
+    """Who is answered before they were told who we are, is told with the first broadcast."""
+    ada = await post.person(introduced=False)
+    await post.queue(ada)
+    await settle(post, Sent("SM1"))
+    assert not await post.value("SELECT introduced FROM members")
+
+
 # --- again ---
 
 

@@ -315,6 +315,7 @@ async def test_past_its_time_or_its_tries_a_doubt_stays_one(post, columns):
     """It is not sent again, nobody can say whether it arrived, and so says the status."""
     row = await post.queue(await post.person("telegram"))
     await lost(post)
+    await post.run("UPDATE outbox SET recipient = '777'")
     for name, value in columns.items():
         await post.run(f"UPDATE outbox SET {name} = :value", value=value)
     for _ in range(3):
@@ -322,6 +323,7 @@ async def test_past_its_time_or_its_tries_a_doubt_stays_one(post, columns):
         post.offset += DAY
     found = await post.row(row)
     assert (found["status"], found["maybe_twice"]) == ("unknown", False)
+    assert found["recipient"] == ""
     assert await post.database.read(lambda tx: claims.doubtful(tx, "telegram", post.now(), 9)) == []
 
 

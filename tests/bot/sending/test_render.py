@@ -7,6 +7,7 @@ import pytest
 from bot.channels.base import Choice, digest
 from bot.sending.render import Renderer
 from storage import batches
+from storage.instant import DAY
 from tests.bot.sending.office import ALLIANCE
 
 
@@ -22,7 +23,7 @@ async def rendered(post, renderer=None, **row):
 
 async def put(post, batch, **texts):
     """Let a batch say something else."""
-    await post.database.write(lambda tx: batches.put_texts(tx, batch, texts))
+    await post.database.write(lambda tx: batches.extend(tx, batch, texts, DAY))
 
 
 async def test_a_reply_says_its_own_text_with_its_buttons(post):
@@ -48,7 +49,7 @@ async def test_who_was_signed_up_by_others_is_first_told_who_writes(post):
     """Before the first bulk message, and never before a reply."""
     batch = await post.batch("Water.")
     greeted = await rendered(post, batch_id=batch, introduced=False)
-    assert greeted.text == "Nima Water writes to you. STOP ends it. Water."
+    assert greeted.text == "This is Nima Water. STOP ends it. Water."
     assert (await rendered(post, batch_id=batch)).text == "Water."
     assert (await rendered(post, kind=0, text="Hi.", introduced=False)).text == "Hi."
 

@@ -65,8 +65,7 @@ async def test_a_question_is_asked_on_the_phone_that_writes(store):
     assert asked is True
     [reply] = turn.replies
     assert reply.text == (
-        "Nima: Which? 1 One 2 Two 0 Skip. Send one number. Send it by Sat 12:00."
-        " Your name goes with it."
+        "Nima: Which? 1 One 2 Two 0 Skip. Send one number. Send by Sat 12:00. With your name."
     )
     assert (reply.round_id, reply.question) == (1, 0)
     assert reply.choices == (

@@ -27,22 +27,20 @@ def form(privacy="named", *questions):
     [
         ("anonymous", "No names shown."),
         ("counted", "Only totals are shown."),
-        ("named", "Your name goes with it."),
+        ("named", "With your name."),
     ],
 )
 def test_a_question_says_who_will_see_the_answer(privacy, says):
     """The privacy of a form stands in the tail of each of its questions."""
     text = forms.ask(form(privacy), 0, TAPS.options, "en", by_when="Fri 6pm", lead="Nima")
     assert text == (
-        f"Nima: Which first? 1 Taps 2 Price 0 Skip. Send one number. Send it by Fri 6pm. {says}"
+        f"Nima: Which first? 1 Taps 2 Price 0 Skip. Send one number. Send by Fri 6pm. {says}"
     )
 
 
 def test_without_a_lead_and_a_deadline_neither_is_named():
     """What there is not isn't said."""
-    assert forms.ask(form(), 1, (), "en") == (
-        "Why? Send a few words. 0 skips. Your name goes with it."
-    )
+    assert forms.ask(form(), 1, (), "en") == ("Why? Send a few words. 0 skips. With your name.")
 
 
 def test_a_question_about_the_person_says_nothing_of_names():

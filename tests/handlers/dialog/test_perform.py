@@ -186,6 +186,7 @@ async def test_only_the_audience_is_queued(store):
         ("type:king", "no type 'king'; there are business, donor, water_users"),
         ("sector:third", "no sector 'third'; there are civil, private, public"),
         ("lang:fr", "no lang 'fr'; there are en, es"),
+        ("role:king", "no role 'king'; there are coordinator, documenter"),
         ("city and", "something is missing"),
     ],
 )

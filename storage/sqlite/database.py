@@ -1,0 +1,111 @@
+"""A SQLite file, open: the writer, the readers and those who listen, behind one door."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from storage.errors import Closed, Corrupt
+from storage.sqlite import copying
+from storage.sqlite.connecting import let_go, make, opened
+from storage.sqlite.errors import ours
+from storage.sqlite.listeners import Listeners
+from storage.sqlite.readers import Readers
+from storage.sqlite.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from storage.database import Tx
+    from storage.sqlite import hop
+
+T = TypeVar("T")
+
+# A page that has to reach the disk, and says nothing: no channel has this name.
+_TOUCH = (
+    "INSERT INTO pace (channel, next_us) VALUES ('', 0)"
+    " ON CONFLICT (channel) DO UPDATE SET next_us = 1 - pace.next_us"
+)
+
+
+class SqliteDatabase:
+    """One SQLite file, open. Made by `connect`."""
+
+    def __init__(self, path: Path, connection: hop.Connection) -> None:
+        self.path = path
+        self._listeners = Listeners()
+        self._writer = Writer(path, connection, self._listeners.tell)
+        self._readers = Readers(path)
+        self._closed: asyncio.Task[None] | None = None
+
+    async def write(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
+        """See Database.write."""
+        return await self._writer.write(unit)
+
+    async def read(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
+        """See Database.read."""
+        return await self._readers.read(unit)
+
+    def listen(self, heard: Callable[[str], None]) -> None:
+        """See Database.listen."""
+        self._listeners.add(heard)
+        self._listeners.watch(self._writer.version)
+
+    async def free_bytes(self) -> int | None:
+        """See Database.free_bytes."""
+        return shutil.disk_usage(self.path.parent).free
+
+    async def sound(self, *, whole: bool = False) -> None:
+        """See Database.sound: the whole is every page, and each table against its indexes."""
+
+        async def check(tx: Tx) -> None:
+            found = [str(row[0]) for row in await tx.rows("PRAGMA quick_check(5)")]
+            if found != ["ok"]:
+                raise Corrupt("the database file is damaged: restore a backup")
+
+        async def touch(tx: Tx) -> None:
+            await tx.run(_TOUCH)
+
+        if whole:
+            await self.read(check)
+        await self.write(touch)
+
+    async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
+        """See Database.backup: SQLite's online backup, readable by its owner alone."""
+        stop = threading.Event()
+
+        def told(done: int, total: int) -> None:
+            if stop.is_set():
+                raise Closed("the backup was broken off")
+            progress(done, total)
+
+        try:
+            await asyncio.to_thread(copying.copy, self.path, target, told)
+        except sqlite3.Error as error:
+            raise ours(error) from error
+        finally:
+            stop.set()
+
+    async def close(self) -> None:
+        """See Database.close: what waits is done; a unit that never ends is cut off."""
+        self._writer.stop()
+        self._readers.stop()
+        if self._closed is None:
+            self._closed = asyncio.create_task(self._close())
+        await asyncio.shield(self._closed)
+
+    async def _close(self) -> None:
+        await self._listeners.close()
+        await self._writer.close()
+        await self._readers.close()
+        await let_go(self._writer.connection)
+
+
+async def connect(path: Path) -> SqliteDatabase:
+    """Open a database file, made if it is not there. Raises StorageError, Corrupt, Busy."""
+    make(path)
+    return SqliteDatabase(path, await opened(path))

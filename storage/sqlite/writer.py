@@ -1,0 +1,230 @@
+"""The one writer: waiting units share a transaction, and one commit.
+
+Its own task runs the units, so cancelling a caller never cuts one in half. It outlives
+every error: each unit ends with its result or an error, and nobody waits for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import deque
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+
+from storage.errors import Closed, StorageError, SwitchboardError
+from storage.sqlite.connecting import let_go, opened
+from storage.sqlite.errors import ours
+from storage.sqlite.job import Job
+from storage.sqlite.scrubbing import Scrubbing
+from storage.sqlite.tx import SCRUB, SqliteTx
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from storage.database import Tx
+    from storage.sqlite import hop
+    from storage.sqlite.hop import Statement
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+UNIT = "unit"
+SAVEPOINT = f"SAVEPOINT {UNIT}"
+GROUP_UNITS = 64
+GROUP_SECONDS = 0.020
+CLOSE_SECONDS = 30.0  # by then a unit waits for what never comes: locks are waited for 10 s
+
+
+class Writer:
+    """The connection that writes, and the task that has it to itself.
+
+    `tell` is called with each topic of a commit.
+    """
+
+    def __init__(self, path: Path, connection: hop.Connection, tell: Callable[[str], None]) -> None:
+        self.connection = connection
+        self._path = path
+        self._tell = tell
+        self._jobs: deque[Job] = deque()
+        self._group: list[Job] = []
+        self._broken = False
+        self._closing = False
+        self._work = asyncio.Event()
+        self._scrubbing = Scrubbing(path, self._work.set)
+        self._task = asyncio.create_task(self._write_forever(), name="sqlite-writer")
+
+    async def write(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
+        """See Database.write."""
+        if self._closing or self._task.done():
+            raise Closed("the database is closed")
+        job = Job(unit, asyncio.get_running_loop().create_future())
+        self._jobs.append(job)
+        self._work.set()
+        result: T = await job.future
+        return result
+
+    async def version(self) -> int:
+        """Return a number that changes as another connection commits."""
+        rows, _ = await self.connection.batch([("PRAGMA data_version", {})])
+        return int(rows[0][0])
+
+    def stop(self) -> None:
+        """Refuse whoever comes from now on."""
+        self._closing = True
+        self._work.set()
+
+    async def close(self) -> None:
+        """Wait for the units that came before `stop`; one that never ends is cut off."""
+        await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
+        self._task.cancel()
+        await asyncio.wait({self._task})
+
+    async def _write_forever(self) -> None:
+        try:
+            while self._jobs or not self._closing:
+                await self._work.wait()
+                self._work.clear()
+                while self._jobs:
+                    await self._next_group()
+                await self._scrubbing.pursue()
+            await self._scrubbing.at_last()
+        finally:
+            self._scrubbing.stop()
+            # Cut off by close, or by the end of the program: nobody may go on waiting.
+            for job in (*self._group, *self._jobs):
+                job.refuse(Closed("the database is closed"))
+                job.resume()
+            self._jobs.clear()
+
+    async def _next_group(self) -> None:
+        """Run waiting units, and resume those who wait for them, whatever happens."""
+        self._group = []
+        try:
+            await self._together(self._group)
+        except SwitchboardError as error:  # no transaction could be begun
+            self._refuse_waiting(error)
+        except Exception:
+            log.exception("writing_failed")
+            self._broken = True
+            self._refuse_waiting(StorageError("it could not be written: see the log"))
+        group, self._group = self._group, []
+        for job in group:
+            job.resume()
+        topics = {topic for job in group for topic in job.topics}
+        for topic in topics - {SCRUB}:
+            self._tell(topic)
+        if SCRUB in topics:
+            self._scrubbing.ask()
+            await self._scrubbing.pursue()
+
+    def _refuse_waiting(self, error: Exception) -> None:
+        """Refuse the group, and those behind it too, so that they do not wait as long in turn."""
+        self._group += self._jobs
+        self._jobs.clear()
+        for job in self._group:
+            job.refuse(error)
+
+    async def _together(self, group: list[Job]) -> None:
+        """Run waiting units in one transaction; where it fails, each once more, alone.
+
+        What a unit leaves to be run goes along with the next one's first statement, the last
+        one's with the COMMIT.
+        """
+        await self._begin()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + GROUP_SECONDS
+        left: list[Statement] = []
+        try:
+            while self._jobs and len(group) < GROUP_UNITS and (not group or loop.time() < until):
+                group.append(self._jobs.popleft())
+                before = [*left, (SAVEPOINT, {})] if len(group) > 1 else []
+                found = await self._inside(group[-1], before)
+                if found is None:
+                    return
+                left = found
+            await self._commit(left)
+        except (SwitchboardError, sqlite3.Error):
+            await self._one_by_one(group)
+        for job in group:
+            job.settled = True
+
+    async def _inside(self, job: Job, before: list[Statement]) -> list[Statement] | None:
+        """Run one unit within the group; return what it leaves to be run.
+
+        None where undoing it has ended the transaction. Raises StorageError where the whole
+        group is lost.
+        """
+        tx = SqliteTx(self.connection, before)
+        await self._run(job, tx)
+        if tx.earlier_failed or not self.connection.in_transaction:
+            raise StorageError("the transaction is gone")
+        if job.error is None:
+            return tx.left()
+        if not before:
+            await self._execute("ROLLBACK")
+            job.settled = True
+            return None
+        if not tx.begun:
+            return list(before[:-1])
+        await self._execute(f"ROLLBACK TO {UNIT}")
+        return []
+
+    async def _one_by_one(self, group: list[Job]) -> None:
+        """Run each unit in a transaction of its own: only its own error reaches its caller."""
+        await self._abandon()
+        for job in group:
+            job.forget()
+        for job in group:
+            await self._begin()
+            tx = SqliteTx(self.connection)
+            await self._run(job, tx)
+            if job.error is None:
+                try:
+                    await self._commit(tx.left())
+                except SwitchboardError as error:
+                    job.refuse(error)
+            job.settled = True
+            await self._abandon()
+
+    async def _run(self, job: Job, tx: SqliteTx) -> None:
+        try:
+            job.result = await job.unit(tx)
+            job.topics = tx.topics
+        except (Exception, asyncio.CancelledError) as error:  # a unit's error is its caller's
+            if self._task.cancelling():
+                raise
+            job.error = error
+        if tx.gone is not None and job.error is None:  # the unit went on in spite of the error
+            job.forget()
+            job.error = tx.gone
+
+    async def _begin(self) -> None:
+        """Begin a transaction, on a new connection if the old one failed. Raises StorageError."""
+        try:
+            if self._broken:
+                await let_go(self.connection)
+                self.connection = await opened(self._path)
+                self._broken = False
+            await self._execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise ours(error) from error
+
+    async def _commit(self, left: list[Statement]) -> None:
+        """Run what is left to be run, and commit. Raises StorageError, Conflict."""
+        await SqliteTx(self.connection, [*left, ("COMMIT", {})]).finish()
+
+    async def _abandon(self) -> None:
+        """Leave no transaction open."""
+        try:
+            if self.connection.in_transaction:
+                await self._execute("ROLLBACK")
+        except sqlite3.Error:
+            log.exception("rollback_failed")
+            self._broken = True
+
+    async def _execute(self, statement: str) -> None:
+        await self.connection.execute(statement)
