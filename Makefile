@@ -46,6 +46,8 @@ demo: setup
 
 test: tools
 	@.venv/bin/pytest -q -n $(JOBS) --dist=loadfile --cov --cov-report=term
+	@echo "All of handlers/ must be covered:"
+	@.venv/bin/coverage report --include='handlers/*' --fail-under=100
 
 check: tools
 	@.venv/bin/ruff check .

@@ -20,7 +20,7 @@ from storage import audience
 from storage.instant import HOUR, clock
 
 ANSWERS = 8_000
-CONNECTIONS = 32
+CONNECTIONS = 64
 
 
 def measure() -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import faults, numbers
+from bot import faults, notices, numbers
 from bot.channels.base import (
     GroupCommand,
     GroupMoved,
@@ -21,10 +21,10 @@ from bot.channels.base import (
 from bot.receipts import settle
 from handlers.dialog import forgetting, routing
 from handlers.dialog.messages import ALLIANCE, msg
-from handlers.dialog.text import clean, plain
+from handlers.dialog.text import clean, plain, read_digits
 from handlers.dialog.turn import Reply, Turn
-from storage import addresses, barred, inbound, outbox, tickets
-from storage.errors import StorageError
+from storage import addresses, barred, inbound, outbox, rounds, tickets
+from storage.errors import StorageError, SwitchboardError
 from storage.instant import DAY, HOUR, clock
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ APOLOGY = msg("Sorry, something went wrong with your message. We will look into 
 TOO_MANY = msg(
     "You have sent many messages. {alliance} will not answer for a while.", alliance=ALLIANCE
 )
-WRITE_PRIVATELY = msg("Please write to me privately: {link}", link="https://t.me/" + "b" * 32)
 
 
 class Intake:
@@ -79,22 +78,35 @@ class Intake:
             case Receipt():
                 await self._database.write(lambda tx: settle(tx, event, now))
             case Reachable():
-                await self._database.write(lambda tx: self._reachable(tx, event, now))
+                await self._database.write(lambda tx: notices.reachable(tx, event))
             case GroupCommand():
-                await self._group_command(event, now)
+                link = await self._link(event.channel)
+                await self._database.write(
+                    lambda tx: notices.group_command(tx, self._alliance, event, link, now)
+                )
             case GroupMoved():
-                old = self._hidden(event.channel, event.old)
-                new = self._hidden(event.channel, event.new)
-                await self._database.write(lambda tx: addresses.rename(tx, event.channel, old, new))
+                await self._database.write(
+                    lambda tx: notices.group_moved(tx, self._alliance, event)
+                )
             case Unreadable():
-                await self._database.write(lambda tx: self._unreadable(tx, event, now))
+                await self._database.write(
+                    lambda tx: notices.unreadable(tx, self._alliance, event, now)
+                )
+
+    async def _link(self, channel: str) -> str:
+        """Return where to write to us privately: a link if the channel has one, else our name."""
+        link = getattr(self._channels[channel], "link", None)
+        try:
+            return await link("") if link else self._alliance.name
+        except SwitchboardError:  # it can't be asked now: the group is answered all the same
+            return self._alliance.name
 
     # --- messages ---
 
     async def _message(self, raw: Inbound, now: int) -> None:
         event = replace(raw, text=clean(raw.text), choice=clean(raw.choice), media=clean(raw.media))
         try:
-            fresh = await self._database.write(lambda tx: self._turn(tx, event, now))
+            fresh = await self._database.write(lambda tx: self._turn(tx, event, now), abreast=True)
             outcome = "accepted" if fresh else "duplicate"
         except StorageError:
             raise
@@ -111,7 +123,7 @@ class Intake:
 
     async def _turn(self, tx: Tx, event: Inbound, now: int) -> bool:
         """Deal with one message; False for one that was here before."""
-        key = self._key(event.channel, event.key)
+        key = self._alliance.keyed(event.channel, event.key)
         if event.kind == "not_a_person":
             return await self._keep_only(tx, event, key, now)
         sender, bar = await self._who(tx, event, key, now)
@@ -152,6 +164,7 @@ class Intake:
             barred=bar,
             key=key,
             one_question=traits.one_question,
+            phone_language=event.language,
             code=f"{secrets.randbelow(10_000):04d}",
         )
         await routing.route(turn)
@@ -161,7 +174,7 @@ class Intake:
         """Find who wrote, and why they are barred if they are; None for a message seen before."""
         carried = routing.pressed(event.choice)
         round_id = carried[0] if carried else 0
-        hashed = barred.keyed(self._alliance.hash_key, event.channel, event.sender)
+        hashed = self._alliance.keyed(event.channel, event.sender)
         await tx.lock("phone", int(hashed[:15], 16))
         sender = await addresses.sender(tx, event.channel, event.sender, round_id, key)
         if sender is not None and (sender.member_id or sender.seen):
@@ -186,23 +199,15 @@ class Intake:
         )  # fmt: skip
         return added is not None
 
-    def _key(self, channel: str, key: str) -> str:
-        return barred.keyed(self._alliance.hash_key, channel, key)
-
-    def _hidden(self, channel: str, chat: str) -> str:
-        return addresses.hidden(barred.keyed(self._alliance.hash_key, channel, chat))
-
     async def _failed(self, tx: Tx, event: Inbound, now: int, trace: str) -> None:
         """Keep a message whose handling raised, for `switchboard replay`, and apologise."""
-        key = self._key(event.channel, event.key)
+        key = self._alliance.keyed(event.channel, event.key)
         sender, bar = await self._who(tx, event, key, now)
         if sender is None:
             return
-        carried = routing.pressed(event.choice)
         added = await inbound.add(
             tx, channel=event.channel, key=key, address_id=sender.address_id,
-            member_id=sender.member_id or None,
-            round_id=carried[0] if carried else sender.round_id,
+            member_id=sender.member_id or None, round_id=await _meant(tx, event, sender),
             kind=event.kind, text=event.text, choice=event.choice,
             media=event.media, now=now, state="failed", error=trace,
         )  # fmt: skip
@@ -262,43 +267,22 @@ class Intake:
             expires_at=turn.now + DAY,
         )
 
-    # --- other events ---
 
-    async def _reachable(self, tx: Tx, event: Reachable, now: int) -> None:
-        """Mark an address that blocked us or let us in again; the person goes on elsewhere."""
-        address_id = await addresses.known(tx, event.channel, event.sender)
-        if address_id is not None:
-            state = "ok" if event.reachable else "blocked"
-            await addresses.put_state(tx, address_id, state)  # type: ignore[arg-type]
+async def _meant(tx: Tx, event: Inbound, sender: Sender) -> int:
+    """Return the round that a message, whose handling was undone, belongs to; 0 for none.
 
-    async def _group_command(self, event: GroupCommand, now: int) -> None:
-        """Answer a group's first command with a link to write privately; keep but a hash."""
-        link = getattr(self._channels[event.channel], "link", None)
-        text = WRITE_PRIVATELY.say(
-            self._alliance.languages[0], link=await link("") if link else self._alliance.name
-        )
-
-        async def unit(tx: Tx) -> None:
-            hidden = self._hidden(event.channel, event.chat)
-            if await addresses.known(tx, event.channel, hidden) is not None:
-                return
-            address_id = await addresses.add(tx, event.channel, hidden, now)
-            await addresses.put_state(tx, address_id, "group")
-            await outbox.reply(
-                tx, member_id=None, address_id=None, recipient=event.chat, channel=event.channel,
-                text=text, choices="", language=self._alliance.languages[0], round_id=None,
-                question=None, now=now, expires_at=now + HOUR,
-            )  # fmt: skip
-
-        await self._database.write(unit)
-
-    async def _unreadable(self, tx: Tx, event: Unreadable, now: int) -> None:
-        """Store raw what can't be read, so that it stalls nothing."""
-        await inbound.add(
-            tx, channel=event.channel, key=self._key(event.channel, event.key), address_id=None,
-            member_id=None, round_id=None, kind="unreadable", text=clean(event.raw), choice="",
-            media="", now=now, state="unreadable",
-        )  # fmt: skip
+    As in `answering`, a digit answers a question that has left but is not settled yet.
+    """
+    carried = routing.pressed(event.choice)
+    if carried:
+        return carried[0]
+    if sender.coming and read_digits(event.text) is not None:
+        for round_id, _, status, _ in await outbox.unseen(tx, sender.member_id):
+            if status in ("sending", "unknown") and (
+                (await rounds.by_id(tx, round_id)).state == "open"
+            ):
+                return int(round_id)
+    return sender.round_id
 
 
 def _counters(sender: Sender, now: int) -> tuple[int, int, int, int]:

@@ -35,7 +35,7 @@ async def ask(turn: Turn, rest: str) -> None:
         if not asking.declined(turn):
             turn.say(NOT_KEPT, alliance=turn.alliance.name)
         return
-    number = await tickets.add(
+    number = await tickets.pass_on(
         turn.tx, member_id=turn.sender.member_id or None, address_id=turn.sender.address_id,
         kind="question", text=rest[:LONGEST], now=turn.now,
     )  # fmt: skip

@@ -52,7 +52,7 @@ async def standing(tx: Tx, alliance: Alliance, channels: Sequence[str], phone: s
     """Tell what a number is to us, on whichever of these channels."""
     known = False
     for channel in channels:
-        reason = await barred.reason(tx, barred.keyed(alliance.hash_key, channel, phone))
+        reason = await barred.reason(tx, alliance.keyed(channel, phone))
         if reason is not None:
             return reason
         sender = await addresses.sender(tx, channel, phone)

@@ -125,14 +125,13 @@ _START = sql(
 )
 # What the carrier stopped stays so: only START from itself lifts it.
 _PUT_STATE = sql("UPDATE addresses SET state = :state WHERE id = :id AND state <> 'carrier'")
-_BLANK = sql(
-    "UPDATE addresses SET value = '-' || CAST(id AS TEXT), state = 'dead', stopped_at = 0,"
-    " worked_at = 0 WHERE id = :id"
-)
 _HIDE = sql("UPDATE addresses SET value = :value, state = 'hidden', stopped_at = 0 WHERE id = :id")
 _SHOW = sql("UPDATE addresses SET value = :value, state = 'ok' WHERE id = :id")
 _VALUE = sql("SELECT channel, value FROM addresses WHERE id = :id")
-_RENAME = sql("UPDATE addresses SET value = :new WHERE channel = :channel AND value = :old")
+_RENAME = sql(
+    "UPDATE addresses SET value = :new WHERE channel = :channel AND value = :old AND NOT EXISTS"
+    " (SELECT 1 FROM addresses x WHERE x.channel = :channel AND x.value = :new)"
+)
 _KNOWN = sql("SELECT id FROM addresses WHERE channel = :channel AND value = :value")
 
 
@@ -205,11 +204,6 @@ async def put_state(tx: Tx, address_id: int, state: State) -> None:
     await tx.post(_PUT_STATE, id=address_id, state=state)
 
 
-async def blank(tx: Tx, address_id: int) -> None:
-    """Leave only the number of an address's row, so that it is nobody's phone."""
-    await tx.post(_BLANK, id=address_id)
-
-
 def hidden(hash_: str) -> str:
     """Return what stands for the number of somebody of whom only a keyed hash is kept."""
     return f"#{hash_}"
@@ -232,5 +226,5 @@ async def value(tx: Tx, address_id: int) -> tuple[str, str] | None:
 
 
 async def rename(tx: Tx, channel: str, old: str, new: str) -> None:
-    """Follow a chat that was given another id."""
+    """Follow a chat that was given another id, unless it is known by that one already."""
     await tx.post(_RENAME, channel=channel, old=old, new=new)

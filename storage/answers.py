@@ -25,7 +25,6 @@ _GROUPS = sql(
     "SELECT m.sector, a.question, a.value, COUNT(*) FROM answers a"
     " JOIN members m ON m.id = a.member_id WHERE a.round_id = :round_id GROUP BY 1, 2, 3"
 )
-_PEOPLE = sql("SELECT COUNT(DISTINCT member_id) FROM answers WHERE round_id = :round_id")
 _KEEP_WHO = sql(
     "INSERT INTO respondents (round_id, member_id)"
     " SELECT DISTINCT a.round_id, a.member_id FROM answers a WHERE a.round_id = :round_id"
@@ -65,12 +64,6 @@ async def by_sector(tx: Tx, round_id: int) -> dict[str, dict[int, dict[str, int]
     for sector, question, value, count in await tx.rows(_GROUPS, round_id=round_id):
         found.setdefault(str(sector), {}).setdefault(int(question), {})[str(value)] = int(count)
     return found
-
-
-async def people(tx: Tx, round_id: int) -> int:
-    """Return how many members answered anything."""
-    row = await tx.row(_PEOPLE, round_id=round_id)
-    return int(row[0])  # type: ignore[index]
 
 
 async def keep_who(tx: Tx, round_id: int) -> None:

@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING
 from storage.database import sql
 
 if TYPE_CHECKING:
-    from storage.database import Row, Tx
+    from storage.database import Tx
 
 _ADD = sql(
     "INSERT INTO audit (at, act, by_member_id, subject, subject_id, count)"
     " VALUES (:now, :act, :by, :subject, :subject_id, :count)"
-)
-_LATEST = sql(
-    "SELECT at, act, by_member_id, subject, subject_id, count FROM audit"
-    " ORDER BY id DESC LIMIT :most"
 )
 
 
@@ -33,8 +29,3 @@ async def add(
     await tx.post(
         _ADD, now=now, act=act, by=by, subject=subject, subject_id=subject_id, count=count
     )
-
-
-async def latest(tx: Tx, most: int) -> list[Row]:
-    """Return (at, act, by_member_id, subject, subject_id, count), newest first."""
-    return await tx.rows(_LATEST, most=most)

@@ -106,6 +106,8 @@ _STOPPED = (
 )
 
 QUESTION_KINDS = {"poll"}
+# What `due` finds: somebody of it is still to be queued.
+TO_QUEUE = {"scheduled", "queueing"}
 
 
 def _batch(row: Row) -> Batch:
@@ -142,7 +144,7 @@ async def add(
 
 async def by_id(tx: Tx, batch_id: int) -> Batch:
     """Return a batch by its number. Raises NotFound."""
-    row = await tx.row(_BY_ID, id=batch_id)
+    row = await tx.row(_BY_ID, id=batch_id) if batch_id < 2**63 else None
     if row is None:
         raise NotFound(f"there is no broadcast {batch_id}")
     return _batch(row)

@@ -88,8 +88,11 @@ class Tx(Protocol):
 class Database(Protocol):
     """An open database. Any number of tasks may use it at once."""
 
-    async def write(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, unit: Callable[[Tx], Awaitable[T]], *, abreast: bool = False) -> T:
         """Run a unit of work and return its result once it is durable.
+
+        A unit that begins by locking all that must not change beside it may run `abreast`
+        with others; any other has the whole database, or is ordered by its locks.
 
         Raises what the unit raised, with nothing of it kept; or Busy, DiskFull, Corrupt.
         """

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Literal
 
-from storage.database import GATE, OUTBOX, sql
+from storage.database import GATE, OUTBOX, sql, sql_among
 
 if TYPE_CHECKING:
     from storage.database import Row, Tx
@@ -44,6 +45,12 @@ _EXPIRE = sql(
     "UPDATE outbox SET status = 'expired', settled_at = :now, recipient = '' WHERE id IN ("
     "SELECT id FROM outbox WHERE status = 'held' AND until_at <= :now AND expires_at <= :now"
     " LIMIT :most)"
+)
+# Only what nobody sends stays queued past its time: of a channel that is no longer there.
+_OVERDUE = sql("SELECT id FROM outbox WHERE status = 'queued' AND expires_at <= :now LIMIT :most")
+_EXPIRE_QUEUED = sql_among(
+    "UPDATE outbox SET status = 'expired', settled_at = :now, recipient = ''"
+    " WHERE id IN ({ids}) AND status = 'queued'"
 )
 _STOP = sql(
     "UPDATE outbox SET status = 'stopped', settled_at = :now, recipient = ''"
@@ -92,7 +99,7 @@ _BLANK_MEMBER = sql(
 )
 _PRUNE = sql(
     "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE kind = 0"
-    " AND queued_at < :before AND status NOT IN ('queued', 'held', 'sending', 'unknown')"
+    " AND queued_at < :before AND status NOT IN ('queued', 'held', 'sending')"
     " ORDER BY queued_at LIMIT :most)"
 )
 
@@ -141,6 +148,16 @@ async def release_round(tx: Tx, round_id: int) -> None:
 async def expire(tx: Tx, now: int, most: int) -> int:
     """End held rows whose time to live is over."""
     return await tx.run(_EXPIRE, now=now, most=most)
+
+
+async def overdue(tx: Tx, now: int, most: int) -> list[int]:
+    """Return queued rows, of any channel, whose time to live is over."""
+    return [int(row[0]) for row in await tx.rows(_OVERDUE, now=now, most=most)]
+
+
+async def expire_queued(tx: Tx, rows: list[int], now: int) -> None:
+    """End those of some overdue rows that are still queued."""
+    await tx.run(_EXPIRE_QUEUED[tx.engine], ids=json.dumps(rows), now=now)
 
 
 async def stop(tx: Tx, member_id: int | None, address_id: int, now: int) -> None:
@@ -199,5 +216,8 @@ async def blank_address(tx: Tx, address_id: int) -> None:
 
 
 async def prune(tx: Tx, before: int, most: int) -> int:
-    """Delete settled replies older than an instant, a bounded number at once."""
+    """Delete replies older than an instant, a bounded number at once, save what still waits.
+
+    Of one whose outcome is not known yet by then it never will be.
+    """
     return await tx.run(_PRUNE, before=before, most=most)

@@ -31,9 +31,6 @@ _SPEND = sql(
 _SPENT = sql(
     "SELECT CAST(COALESCE(SUM(segments), 0) AS BIGINT) FROM spending WHERE month_at = :month_at"
 )
-_BY_CHANNEL = sql(
-    "SELECT channel, segments FROM spending WHERE month_at = :month_at ORDER BY channel"
-)
 
 
 async def reserve(tx: Tx, channel: str, now_us: int, cost_us: int) -> int:
@@ -62,9 +59,3 @@ async def spent(tx: Tx, month_at: int) -> int:
     """Return the segments a month has cost on all channels that count them."""
     row = await tx.row(_SPENT, month_at=month_at)
     return int(row[0])  # type: ignore[index]
-
-
-async def by_channel(tx: Tx, month_at: int) -> dict[str, int]:
-    """Return the segments a month has cost, by channel."""
-    rows = await tx.rows(_BY_CHANNEL, month_at=month_at)
-    return {str(row[0]): int(row[1]) for row in rows}

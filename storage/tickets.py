@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 # "unread": answers that could not be read; "alert": from the program, `text` is a code.
 Kind = Literal["question", "media", "organisation", "unread", "alert"]
 
+# Of what one address writes so many tickets are open at once, and so long is the last of them.
+MOST_OPEN = 20
+LONGEST = 16_000
+
 _ADD = sql(
     "INSERT INTO tickets (member_id, address_id, kind, text, media, created_at)"
     " VALUES (:member_id, :address_id, :kind, :text, :media, :now) RETURNING id"
@@ -20,6 +24,11 @@ _OPEN = sql(
     "SELECT id, member_id, kind, text, media, created_at FROM tickets WHERE state = 'open'"
     " ORDER BY created_at LIMIT :most"
 )
+_OPEN_OF = sql(
+    "SELECT id, text, media FROM tickets WHERE address_id = :address_id AND state = 'open'"
+    " AND kind IN ('question', 'media') ORDER BY id DESC LIMIT :most"
+)
+_APPEND = sql("UPDATE tickets SET text = :text, media = :media WHERE id = :id")
 _ALERTED = sql(
     "SELECT id FROM tickets WHERE state = 'open' AND kind = 'alert' AND text = :text"
     " AND created_at > :since LIMIT 1"
@@ -48,6 +57,33 @@ async def add(
         _ADD, member_id=member_id, address_id=address_id, kind=kind, text=text, media=media, now=now
     )
     return int(row[0])  # type: ignore[index]
+
+
+async def pass_on(
+    tx: Tx,
+    *,
+    member_id: int | None,
+    address_id: int,
+    kind: Literal["question", "media"],
+    text: str,
+    now: int,
+    media: str = "",
+) -> int:
+    """Open a ticket for what an address wrote, and return its number.
+
+    Where MOST_OPEN of it are open the newest takes it in, and keeps the last that was written.
+    """
+    found = await tx.rows(_OPEN_OF, address_id=address_id, most=MOST_OPEN)
+    if len(found) < MOST_OPEN:
+        return await add(
+            tx, member_id=member_id, address_id=address_id, kind=kind, text=text, media=media,
+            now=now,
+        )  # fmt: skip
+    number, said, shown = found[0]
+    all_said = f"{said}\n{text}".strip()[-LONGEST:]
+    all_shown = " ".join(f"{shown} {media}".split()[-MOST_OPEN:])
+    await tx.run(_APPEND, id=number, text=all_said, media=all_shown)
+    return int(number)
 
 
 async def alert(tx: Tx, code: str, now: int, every: int) -> bool:

@@ -26,7 +26,8 @@ class Inbound:
 
     `key` is unique within the channel and the same on every redelivery. `sender` is the
     address: an E.164 number or a Telegram user id. `choice` is the data of a pressed
-    button. `media` is the provider's id of a voice note, photo, file or place.
+    button. `language` is the tag ("pt-br") of the language the phone is set to, if it tells.
+    `media` is the provider's id of a voice note, photo, file or place.
     `opt_out` is True when the provider has already handled a STOP, START or HELP and
     answered the person. `callback` is what `Channel.acknowledge` needs after commit.
     """
@@ -216,7 +217,6 @@ class Traits:
     in_flight: int = 32
     gap_ms: int = 0
     one_question: bool = False
-    buttons: bool = False
     findable: bool = False
     polled: bool = False
     price: float = 0.0
@@ -228,8 +228,9 @@ class Channel(Protocol):
     """One configured channel; `name` is its key in `[channels.*]` and in `/hooks/{name}`.
 
     Where it has them, these are used too: `hook_answer`, the (content type, body) of a 200;
-    `trouble`, a str that is "" while messages can come in; `async link(code)`, the address
-    that opens a chat; `async webhook()`, where the provider sends messages, "" if it can't say.
+    `trouble`, a str that is "" while messages can come in and go out; `async link(code)`, the
+    address that opens a chat; `async webhook()`, where the provider sends messages, "" if it
+    can't say.
     """
 
     name: str

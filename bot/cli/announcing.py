@@ -44,7 +44,7 @@ def announce(
     async def act(session: Session) -> int:
         alliance, now = session.alliance, clock()
         texts = check(alliance, _texts(alliance.languages[0], text, others))
-        at = read_when(when, now, alliance.zone) if when else now
+        at = read_when(when, now, alliance.zone) if when is not None else now
         tree = await session.read(lambda tx: read_audience(tx, audience, alliance))
         ends_at = at + alliance.manners.ttl_ms
         await preview.show(session, tree, texts, at=at, ends_at=ends_at, now=now)

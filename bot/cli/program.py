@@ -89,6 +89,8 @@ def explain(error: Exception) -> int:
             complain(str(error))
         case OSError():
             complain(": ".join(str(part) for part in (error.filename, error.strerror) if part))
+        case UnicodeEncodeError():  # a terminal of another charset; files are only ever decoded
+            complain("the command line is not UTF-8 text")
         case _:
             hint = f"`{NAME} {TRACEBACK} ...` shows where"
             complain(f"a fault in the program, {type(error).__name__}: {hint}")

@@ -55,6 +55,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise BadConfig(f"{path} is not UTF-8 text (byte {error.start + 1})") from None
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(f"{path} is not TOML: {error}") from None
+    except RecursionError:
+        raise BadConfig(f"{path} is not TOML: its brackets are nested too deeply") from None
 
 
 def _secrets_in(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def keyed(turn: Turn) -> str:
     """Return the keyed hash of the address that wrote."""
-    return barred.keyed(turn.alliance.hash_key, turn.sender.channel, turn.sender.value)
+    return turn.alliance.keyed(turn.sender.channel, turn.sender.value)
 
 
 async def bar(turn: Turn, reason: Reason) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from handlers.dialog import kinds
 from handlers.dialog.messages import CODE, WHEN, msg
 from storage.forms import Privacy
 
@@ -99,11 +97,6 @@ class Kind(Protocol):
 def kind(name: str) -> Any:  # noqa: ANN401  a module that is a Kind
     """Return the kind of question with a name; there is one for each module of `kinds`."""
     return importlib.import_module(f"handlers.dialog.kinds.{name}")
-
-
-def kind_names() -> list[str]:
-    """Return the names of every kind of question."""
-    return sorted(module.name for module in pkgutil.iter_modules(kinds.__path__))
 
 
 @lru_cache(maxsize=256)

@@ -16,7 +16,7 @@ from storage.roles import Role
 
 if TYPE_CHECKING:
     from handlers.dialog.turn import Alliance
-    from storage.batches import Kind
+    from storage.batches import Batch, Kind
     from storage.database import Tx
 
 # A chunk of a fan-out takes a few milliseconds, so that replies pass between them.
@@ -83,8 +83,11 @@ async def tell(tx: Tx, telling: Telling, by: int | None, now: int) -> int:
 async def queue_next(tx: Tx, now: int) -> int | None:
     """Queue one chunk of the batch that is due; None when there is none."""
     batch = await batches.due(tx, now)
-    if batch is None:
-        return None
+    return None if batch is None else await queue_some(tx, batch, now)
+
+
+async def queue_some(tx: Tx, batch: Batch, now: int) -> int:
+    """Queue one chunk of a batch; return how many people it has."""
     tree = expressions.parse(batch.audience) if batch.audience else All()
     count = await batches.queue_chunk(tx, batch, tree, now, CHUNK)
     await tx.notify(OUTBOX)

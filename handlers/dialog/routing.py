@@ -123,7 +123,8 @@ def pressed(choice: str) -> tuple[int, int, str] | None:
         return None
     if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in parts[1:3]):
         return None
-    return int(parts[1]), int(parts[2]), parts[3]
+    # No round is numbered 0, which would be taken for whichever the person stands at.
+    return (int(parts[1]), int(parts[2]), parts[3]) if int(parts[1]) else None
 
 
 def _may_answer(turn: Turn) -> bool:
@@ -180,7 +181,7 @@ async def _ticket(turn: Turn) -> None:
     if turn.barred and not turn.is_member:
         return  # they asked us to stop, or said no: nothing of theirs is kept or answered
     media = turn.media or ("contact" if turn.kind == "contact" else "")
-    await tickets.add(
+    await tickets.pass_on(
         turn.tx, member_id=turn.sender.member_id or None, address_id=turn.sender.address_id,
         kind="media" if media else "question", text=turn.text[:LONGEST_TICKET], media=media,
         now=turn.now,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import handlers
 from handlers.dialog.messages import Message, command_word
 from handlers.dialog.text import fold
+from storage import barred
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,6 +52,10 @@ class Alliance:
         """Return a language of the alliance: the wanted one, else the default."""
         return wanted if wanted in self.languages else self.languages[0]
 
+    def keyed(self, channel: str, value: str) -> str:
+        """Return the keyed hash of an address, or of whatever else a channel tells apart."""
+        return barred.keyed(self.hash_key, channel, value)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -72,7 +77,8 @@ class Turn:
 
     `kind` is the channel's (text, edit, choice, start, media, contact). `one_question`
     says that the phone shows one question at a time and has no buttons. `key` is the hash
-    under which the message is kept.
+    under which the message is kept. `phone_language` is the tag ("pt-br") of the language that
+    the phone is set to, "" where the channel does not tell.
     """
 
     tx: Tx
@@ -87,6 +93,7 @@ class Turn:
     barred: str = ""
     key: str = ""
     one_question: bool = True
+    phone_language: str = ""
     code: str = "0000"
     replies: list[Reply] = field(default_factory=list)
     forgotten: bool = False

@@ -1,4 +1,4 @@
-"""Forgets what need not be kept: raw inbound texts, and replies long settled."""
+"""Forgets what need not be kept: raw inbound texts, and replies of long ago."""
 
 from __future__ import annotations
 

@@ -4,16 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog.perform import queue_next
+import structlog
+
+from handlers.dialog.perform import queue_some
+from storage import audit, batches, outbox, tickets
+from storage.errors import StorageError
+from storage.instant import DAY
 
 if TYPE_CHECKING:
     from handlers.dialog.turn import Alliance
-    from storage.database import Database
+    from storage.database import Database, Tx
+
+log = structlog.get_logger()
 
 EVERY = 0.5
 
 
 async def run(database: Database, alliance: Alliance, now: int) -> None:  # noqa: ARG001  one shape
-    """Queue everyone of every batch that is due."""
-    while await database.write(lambda tx: queue_next(tx, now)) is not None:
-        pass
+    """Queue everyone of every batch that is due; one that can't be queued is halted."""
+    while (batch := await database.read(lambda tx: batches.due(tx, now))) is not None:
+
+        async def unit(tx: Tx, number: int = batch.id) -> None:
+            found = await batches.by_id(tx, number)
+            # It may have been halted since it was found.
+            if found.state in batches.TO_QUEUE:
+                await queue_some(tx, found, now)
+
+        async def halt(tx: Tx, number: int = batch.id) -> None:
+            await batches.halt(tx, number)
+            cancelled = await outbox.halt(tx, number, now)
+            await audit.add(tx, "halt", "batch", number, now, count=cancelled)
+            await tickets.alert(
+                tx, f"broadcast {number} could not be queued and is halted: see the log", now, DAY
+            )
+
+        try:
+            await database.write(unit)
+        except StorageError:
+            raise
+        except Exception as error:  # one batch keeps no other waiting
+            log.exception("batch_not_queued", batch=batch.id, exc_info=error)
+            await database.write(halt)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGES_AT_ONCE = 512
+# SQLite's own files beside a database: it would take a copy there for one of them.
+BESIDE = ("-wal", "-shm", "-journal")
 
 
 def copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
@@ -24,6 +26,8 @@ def copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> No
 
     Raises: Conflict where the target is there already; Corrupt, StorageError, sqlite3.Error.
     """
+    if str(target.resolve()) in [f"{source.resolve()}{ending}" for ending in BESIDE]:
+        raise Conflict(f"{target.name} is a name that the database keeps for itself")
     if target.exists():
         raise Conflict(f"{target} is there already")
     partial = target.with_name(target.name + ".part")

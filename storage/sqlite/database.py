@@ -42,9 +42,9 @@ class SqliteDatabase:
         self._readers = Readers(path)
         self._closed: asyncio.Task[None] | None = None
 
-    async def write(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, unit: Callable[[Tx], Awaitable[T]], *, abreast: bool = False) -> T:
         """See Database.write."""
-        return await self._writer.write(unit)
+        return await self._writer.write(unit, abreast=abreast)
 
     async def read(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
         """See Database.read."""

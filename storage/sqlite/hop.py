@@ -47,6 +47,23 @@ class Connection(aiosqlite.Connection):
         found = await self._execute(_run, self._conn, statements)  # type: ignore[no-untyped-call]
         return found
 
+    async def batches(
+        self, requests: Sequence[Sequence[Statement]]
+    ) -> list[tuple[list[sqlite3.Row], int]]:
+        """Run several lists of statements in order; return what `batch` would, for each.
+
+        Raises Failed, whose position is within its list.
+        """
+        found: list[tuple[list[sqlite3.Row], int]]
+        found = await self._execute(_run_each, self._conn, requests)  # type: ignore[no-untyped-call]
+        return found
+
+
+def _run_each(
+    connection: sqlite3.Connection, requests: Sequence[Sequence[Statement]]
+) -> list[tuple[list[sqlite3.Row], int]]:
+    return [_run(connection, statements) for statements in requests]
+
 
 def _run(
     connection: sqlite3.Connection,

@@ -12,12 +12,22 @@ if TYPE_CHECKING:
 
 
 class Job:
-    """A unit and its caller's future. `settled`: nothing changes its end any more."""
+    """A unit and its caller's future. `settled`: nothing changes its end any more.
 
-    __slots__ = ("error", "future", "result", "settled", "topics", "unit")
+    `abreast` says that it may run in step with others.
+    """
 
-    def __init__(self, unit: Callable[[Tx], Awaitable[Any]], future: asyncio.Future[Any]) -> None:
+    __slots__ = ("abreast", "error", "future", "result", "settled", "topics", "unit")
+
+    def __init__(
+        self,
+        unit: Callable[[Tx], Awaitable[Any]],
+        future: asyncio.Future[Any],
+        *,
+        abreast: bool = False,
+    ) -> None:
         self.unit = unit
+        self.abreast = abreast
         self.future = future
         self.settled = False
         self.forget()

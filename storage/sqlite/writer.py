@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from storage.errors import Closed, StorageError, SwitchboardError
+from storage.sqlite import abreast
 from storage.sqlite.connecting import let_go, opened
 from storage.sqlite.errors import ours
 from storage.sqlite.job import Job
@@ -57,11 +58,11 @@ class Writer:
         self._scrubbing = Scrubbing(path, self._work.set)
         self._task = asyncio.create_task(self._write_forever(), name="sqlite-writer")
 
-    async def write(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, unit: Callable[[Tx], Awaitable[T]], *, abreast: bool = False) -> T:
         """See Database.write."""
         if self._closing or self._task.done():
             raise Closed("the database is closed")
-        job = Job(unit, asyncio.get_running_loop().create_future())
+        job = Job(unit, asyncio.get_running_loop().create_future(), abreast=abreast)
         self._jobs.append(job)
         self._work.set()
         result: T = await job.future
@@ -140,6 +141,9 @@ class Writer:
         left: list[Statement] = []
         try:
             while self._jobs and len(group) < GROUP_UNITS and (not group or loop.time() < until):
+                if self._jobs[0].abreast:
+                    left = await self._abreast(group, left)
+                    continue
                 group.append(self._jobs.popleft())
                 before = [*left, (SAVEPOINT, {})] if len(group) > 1 else []
                 found = await self._inside(group[-1], before)
@@ -147,10 +151,23 @@ class Writer:
                     return
                 left = found
             await self._commit(left)
-        except (SwitchboardError, sqlite3.Error):
+        except (SwitchboardError, sqlite3.Error, abreast.Undone):
             await self._one_by_one(group)
         for job in group:
             job.settled = True
+
+    async def _abreast(self, group: list[Job], left: list[Statement]) -> list[Statement]:
+        """Run the units that wait and may run in step; return what they leave to be run."""
+        jobs: list[Job] = []
+        room = min(GROUP_UNITS - len(group), abreast.MOST)
+        while self._jobs and self._jobs[0].abreast and len(jobs) < room:
+            jobs.append(self._jobs.popleft())
+        group += jobs
+        left, later = await abreast.run(self.connection, jobs, left)
+        for job in later:
+            group.remove(job)
+        self._jobs.extendleft(reversed(later))
+        return left
 
     async def _inside(self, job: Job, before: list[Statement]) -> list[Statement] | None:
         """Run one unit within the group; return what it leaves to be run.

@@ -349,6 +349,7 @@ def test_variables_of_an_unknown_driver_are_not_blamed(read):
     [
         (b"[alliance\n", r"is not TOML: .*\(at line 1, column 10\)"),
         (b"name = \xff", r"is not UTF-8 text \(byte 8\)"),
+        (b"name = " + b"[" * 10_000, r"is not TOML: .* nested too deeply"),
     ],
 )
 def test_a_broken_file_is_told_with_its_place(tmp_path, content, words):

@@ -176,6 +176,22 @@ class Store:
             value=number(last),
         )
 
+    async def sign_up(self, *texts: str, last: int = 1) -> list[str]:
+        """Answer one question of the sign-up after another; return what was heard last."""
+        heard: list[str] = []
+        for text in texts:
+            await self.open_first(last)
+            heard = await self.say(last, text)
+        return heard
+
+    async def first_member(self) -> tuple[Any, ...]:
+        """Return what is kept of the first person."""
+        found = await self.rows(
+            "SELECT state, alias, platform_id, type, sector, organisation_id FROM members"
+            " WHERE id = 1"
+        )
+        return found[0]
+
     async def turn(
         self, last: int, run: Callable[[Turn], Awaitable[Any]], text: str = "", **fields: Any
     ) -> tuple[Any, Turn]:

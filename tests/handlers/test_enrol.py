@@ -6,8 +6,8 @@ import pytest
 
 from handlers.dialog.manners import Manners
 from handlers.dialog.turn import Alliance, StakeholderType
-from handlers.enrol import Line, enrol, survey
-from storage import addresses, audit, barred, consents, members, opening, organisations
+from handlers.enrol import Enrolled, Line, enrol, survey
+from storage import addresses, barred, consents, members, opening, organisations
 
 NOW = 1_800_000_000_000
 TYPES = (
@@ -18,6 +18,7 @@ ALLIANCE = Alliance(
     "Alliance", ("en",), "US", ZoneInfo("UTC"), Manners(), TYPES, hash_key=b"k" * 16
 )
 CHANNELS = ("sms", "other_sms")
+AUDIT = "SELECT at, act, by_member_id, subject, subject_id, count FROM audit ORDER BY id"
 
 
 @pytest.fixture
@@ -73,8 +74,8 @@ async def test_it_is_audited(database):
     """The audit keeps how many were enrolled, and by whom, and nothing of them."""
     await put(database, line(1))
     await put(database, line(1), line(2), line(3), by=1)
-    rows = await database.read(lambda tx: audit.latest(tx, 1))
-    assert [tuple(row) for row in rows] == [(NOW, "enrol", 1, "member", 0, 2)]
+    rows = await database.read(lambda tx: tx.rows(AUDIT))
+    assert tuple(rows[-1]) == (NOW, "enrol", 1, "member", 0, 2)
 
 
 async def test_organisations_are_made_once(database):
@@ -159,3 +160,10 @@ async def test_enrolling_twice_changes_nothing(database):
     assert await put(database, line(1, type="firm"), line(2), line(3)) == only(new=1, existing=2)
     member = await database.read(lambda tx: members.by_id(tx, 1))
     assert member.type == ""
+
+
+async def test_units_are_counted_together():
+    """What several units of one import counted is told as one sum."""
+    whole = Enrolled(only(new=2, no=1))
+    whole.add(Enrolled(only(new=3, stopped=4)))
+    assert whole.counts == only(new=5, stopped=4, no=1)

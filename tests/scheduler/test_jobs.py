@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from handlers.announce import announce
+from handlers.dialog.perform import queue_next
 from handlers.extend import extend
-from scheduler.jobs import close_rounds, prune, release, start_due
-from storage import answers, rounds
+from scheduler.jobs import close_rounds, expire, prune, release, start_due
+from storage import answers, batches, outbox, rounds
 from storage.audience import All
 from storage.instant import DAY, HOUR, MINUTE
 from tests.bot.sending.office import until
@@ -98,6 +99,46 @@ async def test_what_is_halted_is_not_queued(post):
     batch = await tell(post, at=HOUR)
     await post.run("UPDATE batches SET state = 'halted' WHERE id = :id", id=batch)
     post.offset += HOUR
+    await tick(post, start_due)
+    assert await post.statuses() == []
+
+
+async def test_a_batch_that_can_t_be_queued_keeps_no_other_waiting(post, monkeypatch):
+    """It is halted, what was queued of it too, and the coordinator hears of it once."""
+    monkeypatch.setattr("handlers.dialog.perform.CHUNK", 2)
+    for _ in range(3):
+        await post.person()
+    broken = await tell(post)
+    await post.database.write(lambda tx: queue_next(tx, post.now()))
+    await post.run("UPDATE batches SET audience = 'no such (' WHERE id = :id", id=broken)
+    other = await tell(post)
+    for _ in range(2):
+        await tick(post, start_due)
+    assert await post.rows("SELECT id, state FROM batches ORDER BY id") == [
+        (broken, "halted"), (other, "queued")
+    ]  # fmt: skip
+    assert await post.rows("SELECT batch_id, status, COUNT(*) FROM outbox GROUP BY 1, 2") == [
+        (broken, "cancelled", 2), (other, "queued", 3)
+    ]  # fmt: skip
+    [(told,)] = await post.rows("SELECT text FROM tickets WHERE kind = 'alert'")
+    assert f"broadcast {broken} " in told
+    assert await post.rows(
+        "SELECT subject_id, count FROM audit WHERE act = 'halt'"
+    ) == [(broken, 2)]  # fmt: skip
+
+
+async def test_a_batch_halted_after_it_was_found_is_not_queued(post, monkeypatch):
+    """Whoever halts it in the last moment is heard."""
+    await post.person()
+    batch = await tell(post)
+    finding = batches.due
+
+    async def due(tx, now):
+        found = await finding(tx, now)
+        await post.run("UPDATE batches SET state = 'halted' WHERE id = :id", id=batch)
+        return found
+
+    monkeypatch.setattr(batches, "due", due)
     await tick(post, start_due)
     assert await post.statuses() == []
 
@@ -267,11 +308,44 @@ async def test_an_act_that_was_never_confirmed_is_forgotten(post):
     assert await post.value("SELECT COUNT(*) FROM pending") == 0
 
 
+# --- expire ---
+
+
+async def test_what_is_queued_on_a_channel_that_is_gone_expires_in_its_time(post, monkeypatch):
+    """Nobody claims it any more; all of it, in chunks, and no number stays with it."""
+    monkeypatch.setattr(expire, "AT_ONCE", 2)
+    gone = await post.person("radio")
+    now = post.now()
+    for _ in range(3):
+        await post.tell(gone, await post.batch(), expires_at=now + HOUR)
+    await post.queue(recipient="+12025550199", channel="radio", expires_at=now + HOUR)
+    fresh = await post.queue(gone, expires_at=now + 2 * HOUR)
+    taken = await post.queue(gone, status="sending", lease_until=now, expires_at=now + HOUR)
+    await tick(post, expire)
+    assert "expired" not in await post.statuses()
+    post.offset += HOUR
+    await tick(post, expire)
+    assert await post.statuses() == [*["expired"] * 4, "queued", "sending"]
+    assert (await post.status(fresh), await post.status(taken)) == ("queued", "sending")
+    assert await post.value("SELECT COUNT(*) FROM outbox WHERE recipient <> ''") == 0
+    assert await post.value("SELECT COUNT(*) FROM outbox WHERE settled_at > 0") == 4
+
+
+async def test_what_was_claimed_meanwhile_does_not_expire_under_its_sender(post):
+    """Who claims a row that is overdue ends it themselves."""
+    row = await post.queue(await post.person(), status="sending", expires_at=1)
+    await post.database.write(lambda tx: outbox.expire_queued(tx, [row], post.now()))
+    assert await post.status(row) == "sending"
+
+
 # --- prune ---
 
 
 async def test_old_texts_and_old_replies_are_forgotten(post, monkeypatch):
-    """All that is old enough, in chunks; what waits, what is recent and bulk stay."""
+    """All that is old enough, in chunks; what waits, what is recent and bulk stay.
+
+    What became of a reply so old will not be known any more: its text goes too.
+    """
     monkeypatch.setattr(prune, "AT_ONCE", 2)
     post.alliance = replace(post.alliance, keep_text_days=10)
     ada, now = await post.person(), post.now()
@@ -282,9 +356,9 @@ async def test_old_texts_and_old_replies_are_forgotten(post, monkeypatch):
             " :at)", key=f"{await post.value('SELECT COUNT(*) FROM inbound')}", at=at,
         )  # fmt: skip
         await post.queue(ada, status="delivered", queued_at=at)
+    await post.queue(ada, status="unknown", queued_at=old)
     kept = [
         await post.queue(ada, status="queued", queued_at=old),
-        await post.queue(ada, status="unknown", queued_at=old),
         await post.tell(ada, await post.batch(), status="delivered", queued_at=old),
     ]
     for name in ("choice", "media"):

@@ -138,6 +138,8 @@ HOT = {
     "claims._DOUBTFUL": ["ix_outbox_unknown"],
     "outbox._RELEASE": ["ix_outbox_held"],
     "outbox._EXPIRE": ["ix_outbox_held (until_at<?)"],
+    "outbox._OVERDUE": ["ix_outbox_queued"],
+    "tickets._OPEN_OF": ["ix_tickets_address_id"],
     "outbox._BY_STATUS": ["ix_outbox_batch"],
     "settling._ROW_OF": ["ix_outbox_provider"],
     "inbound._PRUNE": ["ix_inbound_text"],

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 class Chat:
     """Keeps what it is given; `outcomes` are what the next sends end with, then all are sent.
 
-    While `way` is clear nothing leaves: a send waits inside the provider.
+    While `way` is clear nothing leaves: a send waits inside the provider. While `linkless` it
+    can't be asked for a link.
     """
 
     def __init__(self, name: str = "chat", **traits: Any) -> None:
         self.name = name
-        known = {"rate": 1_000.0, "buttons": True, "one_question": False, "gap_ms": 0}
+        known = {"rate": 1_000.0, "one_question": False, "gap_ms": 0}
         self.traits = Traits(**{**known, **traits})
         self.sent: list[dict[str, Any]] = []
         self.outcomes: list[Outcome] = []
@@ -31,6 +32,7 @@ class Chat:
         self.way = asyncio.Event()
         self.way.set()
         self.flying = 0
+        self.linkless = False
         self._ids = itertools.count(1)
 
     async def open(self) -> None:
@@ -79,7 +81,9 @@ class Chat:
         return f"{self.name}: a test"
 
     async def link(self, code: str) -> str:
-        """Return a link to this bot."""
+        """Return a link to this bot. Raises CannotTell while `linkless`."""
+        if self.linkless:
+            raise CannotTell("this channel can't be asked")
         return f"https://t.me/test_bot?start={code}" if code else "https://t.me/test_bot"
 
     def messages(self, to: str, after: int = 0) -> list[dict[str, Any]]:

@@ -427,6 +427,27 @@ async def test_a_group_is_answered_once_and_not_stored(both: World, chat: Chat) 
     assert await both.scalar("SELECT COUNT(*) FROM inbound") == 0
 
 
+async def test_a_group_is_answered_while_nobody_knows_the_link(both: World, chat: Chat) -> None:
+    """Where the provider can't be asked for a link our name stands for it."""
+    chat.linkless = True
+    await both.accept(GroupCommand("chat", "1", "-100777"))
+    await both.settled()
+    assert [message["text"] for message in chat.sent] == [
+        f"Please write to me privately: {both.alliance.name}"
+    ]
+
+
+async def test_a_group_that_is_known_by_both_its_ids_moves_once(both: World, chat: Chat) -> None:
+    """Its command may come in under the new id before the word that it moved."""
+    await both.accept(GroupCommand("chat", "1", "-100777"))
+    await both.accept(GroupCommand("chat", "2", "-100888"))
+    for key in ("3", "4"):
+        await both.accept(GroupMoved("chat", key, "-100777", "-100888"))
+    await both.accept(GroupCommand("chat", "5", "-100888"))
+    await both.settled()
+    assert [message["to"] for message in chat.sent] == ["-100777", "-100888"]
+
+
 @pytest.mark.parametrize("option", ["Stop", "quit", "END", "cancel", "Help", "polls", "Skip", "me"])
 async def test_no_option_is_a_reserved_word(here: World, option: str) -> None:
     """Whoever types an option's words must not stop or start something else."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot import replay
+from handlers import close
 from handlers.dialog import answering, routing
 from storage import answers
 from storage.errors import Busy
@@ -23,12 +24,12 @@ ALERTS = "SELECT text FROM tickets WHERE kind = 'alert'"
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Let what comes after an answer raise, with the person's own words in its message."""
-
-    def boom(turn: Any, *rest: Any, **more: Any) -> None:
-        raise RuntimeError(f"can't bear {turn.text} of {turn.sender.value}")
-
-    monkeypatch.setattr(answering, "_echo", boom)
+    monkeypatch.setattr(answering, "_echo", _boom)
     return monkeypatch
+
+
+def _boom(turn: Any, *rest: Any, **more: Any) -> None:
+    raise RuntimeError(f"can't bear {turn.text} of {turn.sender.value}")
 
 
 async def voter(here: World, **poll: Any) -> tuple[Phone, Any]:
@@ -252,6 +253,53 @@ async def test_a_failed_button_belongs_to_its_round(
     assert await both.rows("SELECT round_id FROM inbound ORDER BY id") == [(round_.id,), (None,)]
     await both.close(round_)
     assert await both.scalar("SELECT COUNT(*) FROM inbound WHERE choice = 'a:1:0:2'") == 0
+
+
+@pytest.mark.parametrize("status", ["sending", "unknown"])
+@pytest.mark.parametrize("stands", [False, True])
+async def test_a_failed_answer_to_a_question_on_its_way_belongs_to_its_round(
+    here: World, broken: pytest.MonkeyPatch, status: str, stands: bool
+) -> None:
+    """Whatever else they were asked before, the close of the round on its way blanks it."""
+    for last in range(5):
+        await here.member(here.phone(last))
+    ada = here.phone(0)
+    if stands:
+        await here.poll("Earlier?")
+        broken.undo()
+        await ada.say("1")
+        broken.setattr(answering, "_echo", _boom)
+    round_ = await here.poll("Later?", named=False)
+    await here.run("DELETE FROM dialogs WHERE round_id = :id", id=round_.id)
+    await here.run(
+        "UPDATE outbox SET status = :status, lease_until = :late, until_at = :late"
+        " WHERE round_id = :id AND kind > 0", status=status, late=here.now() + DAY, id=round_.id,
+    )  # fmt: skip
+    await ada.send("2", key="x")
+    found = "SELECT i.round_id FROM inbound i WHERE i.state = 'failed'"
+    assert await here.rows(found) == [(round_.id,)]
+    broken.undo()
+    await here.database.write(lambda tx: close.close(tx, here.alliance, round_, None, here.now()))
+    assert await here.rows("SELECT 1 FROM inbound WHERE text = '2'") == []
+
+
+async def test_a_failed_message_in_words_belongs_to_no_round_on_its_way(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a digit answers a question before its message is settled; a closed round none."""
+    ada = await here.member(here.phone(0))
+    round_ = await here.poll()
+    await here.run("DELETE FROM dialogs")
+    await here.run("UPDATE outbox SET status = 'unknown', until_at = expires_at")
+
+    async def boom(*rest: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(routing, "_routed", boom)
+    await ada.send("The pump is broken")
+    await here.run("UPDATE rounds SET state = 'closed' WHERE id = :id", id=round_.id)
+    await ada.send("2")
+    assert await here.rows("SELECT round_id FROM inbound") == [(None,), (None,)]
 
 
 async def test_storage_that_is_away_loses_nothing(

@@ -241,6 +241,15 @@ async def test_an_unknown_organisation_is_a_ticket(here: World) -> None:
 TWO = CONFIG.replace('languages = ["en"]', 'languages = ["en", "sw"]')
 
 
+async def test_the_phone_says_in_which_language_to_begin(tmp_path: Path) -> None:
+    """What the channel tells of the phone counts for the first question, until it is answered."""
+    async with world(tmp_path, TWO) as here:
+        await here.phone(0).say("JOIN", language="sw-KE")
+        await here.phone(1).say("JOIN")
+        rows = await here.rows("SELECT language FROM outbox ORDER BY id")
+        assert rows == [("sw",), ("en",)]
+
+
 async def test_the_language_comes_first(tmp_path: Path) -> None:
     """Where there are several the language comes first; without a catalogue it is English."""
     async with world(tmp_path, TWO) as here:

@@ -42,10 +42,6 @@ log = structlog.get_logger()
 SECRET_HEADER: Final = "x-telegram-bot-api-secret-token"  # noqa: S105 - a header's name
 GAP_MS: Final = 1_000  # Source: core.telegram.org/bots/faq, "My bot is hitting limits" (2026-11)
 
-# The library's send_message makes a Message of every answer, which halves the rate; and it
-# warns of a name that it has a method for. The underscore goes when it makes sendMessage.
-SEND_MESSAGE: Final = "send_message_"
-
 # At level DEBUG the library logs its URL, with the token, and every text.
 logging.getLogger("telegram").setLevel(logging.WARNING)
 
@@ -59,7 +55,6 @@ class TelegramChannel:
             rate=settings.rate,
             in_flight=settings.in_flight,
             gap_ms=GAP_MS,
-            buttons=True,
             polled=settings.mode == "polling",
         )
         self._secret = settings.secret_token.get_secret_value().encode()
@@ -195,7 +190,7 @@ class TelegramChannel:
 
     async def _deliver(self, wanted: dict[str, Any]) -> Sent | TelegramError:
         try:
-            answer = await self._bot.do_api_request(SEND_MESSAGE, wanted)
+            answer = await self._transport.send(f"{self._bot.base_url}/sendMessage", wanted)
         except TelegramError as error:
             return error
         number = answer.get("message_id") if isinstance(answer, dict) else None

@@ -13,6 +13,8 @@ from telegram.error import TelegramError
 from telegram.request import BaseRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from telegram.request import RequestData
 
 ANSWER_SECONDS: Final = 30.0
@@ -104,13 +106,26 @@ class Transport(BaseRequest):
         pool_timeout: object = None,
     ) -> tuple[int, bytes]:
         """Carry one request. Raises NeverLeft, NoAnswer or ApiError."""
-        if self._session is None or self._session.closed:
-            raise NeverLeft("closed")
         options: dict[str, Any] = {}
         if isinstance(read_timeout, int | float):
             options["timeout"] = aiohttp.ClientTimeout(total=read_timeout, connect=CONNECT_SECONDS)
         if request_data is not None:
             options["data"] = json.dumps(request_data.parameters).encode()
+        return await self._carry(method, url, options)
+
+    async def send(self, url: str, fields: Mapping[str, Any]) -> object:
+        """Carry one call of a method past the library's own path, and return its result.
+
+        The library wraps each field and each call in objects that took a sixth of a send.
+        Raises NeverLeft, NoAnswer or ApiError.
+        """
+        options = {"data": json.dumps(fields).encode()}
+        _, body = await self._carry("POST", url, options)
+        return self.parse_json_payload(body)["result"]
+
+    async def _carry(self, method: str, url: str, options: dict[str, Any]) -> tuple[int, bytes]:
+        if self._session is None or self._session.closed:
+            raise NeverLeft("closed")
         fault: TelegramError
         try:
             async with self._session.request(

@@ -30,7 +30,7 @@ ALERTS = frozenset({"30007", "30034", "21408", "21606"})
 _ACCOUNT = frozenset({"20003", "20005", "20006", "20404"})
 
 # Not processed: too many requests, this sender's queue is full.
-_BUSY = frozenset({"20429", "21611"})
+_BUSY = frozenset({"429", "20429", "21611"})
 
 EXPIRED = "30036"
 
@@ -64,6 +64,17 @@ def outcome(status: int, text: str, headers: Mapping[str, str]) -> Outcome:
         error = "unauthorized" if status in (401, 403) or code == "20003" else code or "http 404"
         return Again(error, seconds=ACCOUNT_PAUSE_SECONDS, whole_channel=True)
     return Refused(code or f"http {status}", effect=effect(code), alert=code in ALERTS)
+
+
+def trouble(found: Outcome, before: str) -> str:
+    """Return why nothing can be sent, "" where Twilio takes messages; `before` is the last word."""
+    match found:
+        case Sent() | Refused():
+            return ""
+        case Again(error, whole_channel=True) if error not in _BUSY:
+            return f"Twilio takes no message: {error}"
+        case _:
+            return before
 
 
 def read_object(text: str | bytes) -> dict[str, Any]:

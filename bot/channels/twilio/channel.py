@@ -11,7 +11,7 @@ from twilio.rest import Client
 
 from bot.channels.base import Again, Sent, Traits, Unknown
 from bot.channels.twilio import hooks
-from bot.channels.twilio.answer import outcome, read_object
+from bot.channels.twilio.answer import outcome, read_object, trouble
 from bot.channels.twilio.transport import OFFICIAL, Transport
 from storage.errors import BadConfig, CannotTell
 from storage.instant import SECOND, of
@@ -68,6 +68,7 @@ class TwilioChannel:
         self._door = hooks.Door(ctx.public_url, self._token.get_secret_value())
         self._transport: Transport | None = None
         self._client: Any = None
+        self.trouble = ""
 
     async def open(self) -> None:
         """Make the connection pool; the first request connects."""
@@ -87,6 +88,12 @@ class TwilioChannel:
             await self._transport.close()
 
     async def send(self, message: Outgoing) -> Outcome:
+        """Carry one message; `trouble` says whether Twilio takes any at present."""
+        found = await self._post(message)
+        self.trouble = trouble(found, self.trouble)
+        return found
+
+    async def _post(self, message: Outgoing) -> Outcome:
         """Carry one message; the request names its row, so that a receipt finds it.
 
         The library's `request_async` is used, not `messages.create_async`, which builds an

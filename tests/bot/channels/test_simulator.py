@@ -167,7 +167,7 @@ async def test_it_is_a_basic_phone():
     traits = build(rate=5, in_flight=2).traits
     assert (traits.rate, traits.in_flight) == (5, 2)
     assert (traits.segments, traits.one_question, traits.findable) == (True, True, True)
-    assert (traits.buttons, traits.polled, traits.price) == (False, False, 0)
+    assert (traits.polled, traits.price) == (False, 0)
     assert build().traits.rate == 1_000
 
 

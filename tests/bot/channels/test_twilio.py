@@ -124,7 +124,7 @@ def test_traits_say_what_the_sender_needs():
     """Segments are paced, one question is open at a time, and a lost message can be found."""
     traits = build(price=0.04, currency="EUR").traits
     assert (traits.rate, traits.in_flight, traits.segments) == (10, 32, True)
-    assert (traits.one_question, traits.findable, traits.buttons) == (True, True, False)
+    assert (traits.one_question, traits.findable) == (True, True)
     assert (traits.price, traits.currency, traits.polled) == (0.04, "EUR", False)
 
 
@@ -258,6 +258,39 @@ async def test_what_an_answer_means(channel, fake, fault, meaning):
     assert len(fake.requests) == 1, "the channel retries nothing by itself"
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (Fault(code=20003, status=401), "Twilio takes no message: unauthorized"),
+        (Fault(code=20005, status=400), "Twilio takes no message: 20005"),
+        (Fault(status=429), ""),
+        (Fault(code=21611, status=400), ""),
+        (Fault(status=500), ""),
+        (Fault(code=21610, status=400), ""),
+    ],
+)
+async def test_trouble_is_what_keeps_every_message_back(channel, fake, fault, told):
+    """/readyz hears of it until a message goes through; what is one message's is no trouble."""
+    fake.faults[PHONE] = fault
+    await channel.send(message())
+    assert channel.trouble == told
+    fake.faults[PHONE] = Fault(status=429)
+    await channel.send(message())
+    assert channel.trouble == told, "nothing got through yet"
+    del fake.faults[PHONE]
+    await channel.send(message())
+    assert channel.trouble == ""
+
+
+async def test_a_refused_recipient_ends_the_trouble(channel, fake):
+    """Twilio reads our messages again, whatever it says of this one."""
+    fake.faults[PHONE] = Fault(status=401)
+    await channel.send(message())
+    fake.faults[PHONE] = Fault(code=21610, status=400)
+    await channel.send(message())
+    assert channel.trouble == ""
+
+
 @pytest.mark.parametrize("kind", ["hang", "silent"])
 async def test_an_answer_that_never_comes_is_unknown(channel, fake, kind, monkeypatch):
     """A read that times out may have been a message: it is looked up, never sent again blindly."""
@@ -278,6 +311,7 @@ async def test_a_refused_connection_left_nothing():
             assert await channel.send(message()) == Again(
                 "ClientConnectorError", whole_channel=True
             )
+            assert channel.trouble == "Twilio takes no message: ClientConnectorError"
 
 
 async def test_an_unknown_host_left_nothing(monkeypatch):

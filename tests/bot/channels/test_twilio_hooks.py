@@ -111,6 +111,7 @@ def forgeries():
         "a strange path": HookRequest("/hooks/\udcff", "", genuine.headers, genuine.body),
         "not utf-8": HookRequest("/hooks/sms", "", genuine.headers, b"Body=\xff"),
         "nothing": HookRequest("/hooks/sms", "", {}, b""),
+        "thousands of fields": request([(f"Field{n}", "x") for n in range(1_001)]),
         "json not covered": request([], body=b'{"a": 1}', **{"content-type": "application/json"}),
     }
 

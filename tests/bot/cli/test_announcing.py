@@ -121,6 +121,7 @@ def test_a_person_is_asked(switchboard, read, monkeypatch, answer, code, sent):
         (["Hi", "--audience", "type:king"], "there is no type 'king'"),
         (["Hi", "--audience", "nima and"], "udience"),
         (["Hi", "--at", "soon"], "I can't read 'soon' as a time"),
+        (["Hi", "--at", ""], "I can't read '' as a time"),
         (["Hi", "--at", "2020-01-01"], "that time is past"),
     ],
 )

@@ -90,6 +90,8 @@ def test_who_stopped_is_no_recipient(switchboard, read):
         (["status", "7"], "there is no broadcast 7"),
         (["status", "P7"], "there is no poll 'P7'"),
         (["halt", "7"], "there is no broadcast 7"),
+        (["status", "9" * 20], f"there is no broadcast {'9' * 20}"),
+        (["halt", "9" * 20], f"there is no broadcast {'9' * 20}"),
     ],
 )
 def test_what_is_no_broadcast(switchboard, args, says):

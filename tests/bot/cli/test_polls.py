@@ -106,7 +106,7 @@ def test_a_closed_poll(switchboard, read):
     switchboard(*POLL)
     answer(read, {1: "1", 2: "1", 3: "2", 4: "2", 5: "2"})
     assert switchboard("close", "p1").stdout == "P1 is closed\n"
-    assert read(lambda tx: answers.people(tx, 1)) == 0
+    assert read(lambda tx: answers.counts(tx, 1)) == {}
     found = result(switchboard)
     assert found["closed"]
     assert found["answers"] == 5

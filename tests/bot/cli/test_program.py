@@ -126,6 +126,11 @@ def raising(error):
     [
         (BadConfig("alliance.name is missing"), 1, "alliance.name is missing"),
         (PermissionError(13, "Permission denied", "a/b.db"), 1, "a/b.db: Permission denied"),
+        (
+            UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"),
+            1,
+            "the command line is not UTF-8 text",
+        ),
         (click.FileError("a.csv", "gone"), 1, "Could not open file 'a.csv': gone"),
         (KeyboardInterrupt(), 130, "stopped"),
         (

@@ -58,6 +58,15 @@ def test_a_backup_can_be_opened(switchboard, folder):
     assert "is there already" in switchboard("backup", target, code=1).stderr
 
 
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal"])
+def test_a_backup_is_not_laid_where_sqlite_looks_for_its_own(switchboard, folder, ending):
+    """Beside the database some names mean something: a copy there would lock everybody out."""
+    target = folder / f"switchboard.db{ending}"
+    assert "keeps for itself" in switchboard("backup", target, code=1).stderr
+    assert not target.with_name(f"{target.name}.part").exists()
+    switchboard("platforms", "add", "accra", "Accra")
+
+
 def test_a_backup_of_nothing(switchboard, folder):
     """A wrong path in the settings makes no empty backup."""
     (folder / "switchboard.db").unlink()

@@ -11,7 +11,7 @@ from bot.sending import pace as pace_module
 from bot.sending.claiming import LEASE
 from handlers.extend import extend
 from handlers.halt import halt
-from storage import addresses, members, outbox, rounds
+from storage import members, outbox, rounds
 from storage.errors import Busy
 from storage.instant import DAY, HOUR, SECOND
 from tests.bot.sending.office import FakeChannel, until
@@ -211,7 +211,6 @@ async def test_an_erasure_between_claim_and_send_prevents_it(post, waiting):
     async def erase(tx):
         await outbox.stop(tx, ada, ada, post.now())
         await members.blank(tx, ada)
-        await addresses.blank(tx, ada)
 
     await post.database.write(erase)
     assert await ended(post, row) == ("cancelled", "erased")

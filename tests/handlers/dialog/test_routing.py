@@ -4,8 +4,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from handlers.dialog import late
+from handlers.dialog import late, routing
 from handlers.dialog.routing import one_typo, pressed
+from storage import tickets
 from storage.instant import DAY
 
 
@@ -14,7 +15,8 @@ from storage.instant import DAY
     [
         ("a:1:0:2", (1, 0, "2")), ("a:12:3:", (12, 3, "")), ("a:1:0:x:y", (1, 0, "x:y")),
         ("", None), ("a", None), ("a:1:0", None), ("b:1:0:2", None), ("a::0:2", None),
-        ("a:x:0:2", None), ("a:1:-1:2", None), ("a:\u0661:0:2", None), ("a:1:0.5:2", None),
+        ("a:x:0:2", None), ("a:0:0:2", None), ("a:00:0:2", None),
+        ("a:1:-1:2", None), ("a:\u0661:0:2", None), ("a:1:0.5:2", None),
         (f"a:{'9' * 18}:0:2", (10**18 - 1, 0, "2")), (f"a:{'9' * 19}:0:2", None), ("c:no", None),
     ],
 )  # fmt: skip
@@ -101,6 +103,29 @@ async def test_anything_else_is_passed_on_and_acknowledged_once_a_day(store):
         ("question", "The pump is broken", ""), ("question", "Since Monday", ""),
         ("media", "", "m1"), ("media", "a number", "contact"), ("question", "Who are you?", ""),
     ]  # fmt: skip
+
+
+async def test_an_address_opens_tickets_within_bounds(store):
+    """What comes after so many is added to the newest, which keeps the last of it; ASK too."""
+    await store.member(1)
+    for number in range(tickets.MOST_OPEN):
+        await store.say(1, f"Problem {number}")
+    await store.say(1, "One more", kind="media", media="m1")
+    assert f"number {tickets.MOST_OPEN}." in (await store.say(1, "ASK And now?"))[0]
+    await store.say(2, "Who are you?")
+    opened = "SELECT text, media FROM tickets ORDER BY id"
+    *_, newest, other = await store.rows(opened)
+    assert await store.scalar("SELECT COUNT(*) FROM tickets") == tickets.MOST_OPEN + 1
+    assert newest == (f"Problem {tickets.MOST_OPEN - 1}\nOne more\nAnd now?", "m1")
+    assert other == ("Who are you?", "")
+    for _ in range(tickets.LONGEST // routing.LONGEST_TICKET + 1):
+        await store.say(1, "Oh no " * 300)
+    await store.say(1, "The end")
+    said = await store.scalar("SELECT text FROM tickets WHERE id = :id", id=tickets.MOST_OPEN)
+    assert (len(said), said[-8:]) == (tickets.LONGEST, "\nThe end")
+    await store.run("UPDATE tickets SET state = 'answered' WHERE id = 1")
+    await store.say(1, "Room again")
+    assert (await store.rows(opened))[-1] == ("Room again", "")
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\n"])

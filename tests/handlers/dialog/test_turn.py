@@ -6,13 +6,24 @@ import pytest
 
 from handlers.dialog.messages import msg
 from handlers.dialog.turn import command, commands, words
-from tests.handlers.conftest import ALLIANCE
+from tests.handlers.conftest import ALLIANCE, number
 
 
 def test_a_language_of_the_alliance_or_the_default():
     """Nobody is answered in a language that the alliance does not speak."""
     alliance = replace(ALLIANCE, languages=("es", "en"))
     assert [alliance.language(code) for code in ("en", "es", "fr", "")] == ["en", "es", "es", "es"]
+
+
+def test_a_hash_is_of_one_channel_and_one_key():
+    """The same value elsewhere, or under another key, is not known again."""
+    hashed = ALLIANCE.keyed("sms", number(1))
+    assert hashed == ALLIANCE.keyed("sms", number(1))
+    assert hashed not in {
+        ALLIANCE.keyed("chat", number(1)),
+        ALLIANCE.keyed("sms", number(2)),
+        replace(ALLIANCE, hash_key=b"another key").keyed("sms", number(1)),
+    }
 
 
 @pytest.mark.parametrize(
