@@ -55,6 +55,8 @@ def configure() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    # It warns of every tick that a locked database delays; the jobs themselves say so.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     root = logging.getLogger()
     root.handlers = [_Others(level=logging.WARNING)]
     root.setLevel(logging.WARNING)

@@ -10,7 +10,7 @@ from handlers.dialog import audience as expressions
 from handlers.dialog.forms import LONGEST_OPTION, LONGEST_QUESTION, Form, Option, Question
 from handlers.dialog.perform import Telling, tell
 from handlers.dialog.stop import stop_word
-from handlers.dialog.text import clean, fold, plain
+from handlers.dialog.text import clean, fold, plain, read_digits
 from handlers.dialog.turn import words
 from storage import batches, platforms, rounds
 from storage import forms as stored_forms
@@ -41,6 +41,8 @@ def form(alliance: Alliance, question: str, options: Sequence[str], *, named: bo
     for option in offered:
         if not 0 < len(option) <= LONGEST_OPTION:
             raise BadInput(f"an option has 1 to {LONGEST_OPTION} characters: {option!r}")
+        if read_digits(option) is not None:
+            raise BadInput(f"{option!r} is a number, and options are answered by theirs")
         if fold(option) in words(alliance.languages) or stop_word(option, alliance.languages):
             raise BadInput(f"{option!r} is a word people send for something else")
     if len({fold(option) for option in offered}) < len(offered):

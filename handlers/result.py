@@ -21,15 +21,27 @@ WHICH = msg("Send RESULT and the code of the poll, for example: RESULT P12")
 
 
 async def result(tx: Tx, alliance: Alliance, round_: Round) -> tuple[forms.Form, list[Result]]:
-    """Return a round's form and what may be shown of each question: by group once closed."""
+    """Return a round's form and what may be shown of each question: by group once closed.
+
+    While an anonymous round is open its totals stand still until as many more have answered
+    as a group must have to be shown: else asking twice would tell what one person chose.
+    """
     form = forms.load((await stored_forms.by_id(tx, round_.form_id)).body)
-    if round_.result:
-        return form, results.load(round_.result)
+    shown = results.load(round_.result) if round_.result else []
+    if round_.state == "closed":
+        return form, shown
     counts = await answers.counts(tx, round_.id)
-    return form, [
-        results.result(form, position, counts.get(position, {}), None, alliance.smallest_group)
+    smallest = alliance.smallest_group
+    found = [
+        results.result(form, position, counts.get(position, {}), None, smallest)
         for position, _ in enumerate(form.questions)
     ]
+    if form.privacy != "anonymous" or found[0].counts is None:
+        return form, found
+    if shown and found[0].answers < shown[0].answers + smallest:
+        return form, shown
+    await rounds.show(tx, round_.id, results.dump(found))
+    return form, found
 
 
 @command("RESULT")

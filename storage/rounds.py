@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round. Instants in ms; `closes_at` 0 means never, `result` is "" until closed."""
+    """One round. Instants in ms; `closes_at` 0 means never.
+
+    `result` is what was last shown while it is open, "" for nothing yet.
+    """
 
     id: int
     code: str
@@ -39,6 +42,7 @@ _CODE = sql("UPDATE rounds SET code = :code WHERE id = :id")
 _BY_ID = sql(f"SELECT {_COLUMNS} FROM rounds WHERE id = :id")
 _BY_CODE = sql(f"SELECT {_COLUMNS} FROM rounds WHERE code = :code")
 _EXTEND = sql("UPDATE rounds SET closes_at = :closes_at WHERE id = :id AND state = 'open'")
+_SHOW = sql("UPDATE rounds SET result = :result WHERE id = :id AND state = 'open'")
 _CLOSE = sql(
     "UPDATE rounds SET state = 'closed', closed_at = :now, result = :result"
     " WHERE id = :id AND state = 'open'"
@@ -111,6 +115,11 @@ async def find(tx: Tx, code: str) -> Round | None:
 async def extend(tx: Tx, round_id: int, closes_at: int) -> bool:
     """Let a round close at another instant; False when it is closed."""
     return bool(await tx.run(_EXTEND, id=round_id, closes_at=closes_at))
+
+
+async def show(tx: Tx, round_id: int, result: str) -> None:
+    """Keep what was last shown of a round that is open."""
+    await tx.post(_SHOW, id=round_id, result=result)
 
 
 async def close(tx: Tx, round_id: int, result: str, now: int) -> bool:

@@ -141,7 +141,7 @@ def result(*, path: Path, code: str, as_json: bool) -> None:
             form, results = await reporting.result(tx, session.alliance, found)
             return _figures(found, form, results[0], session.alliance.languages[0])
 
-        return await session.read(unit)
+        return await session.write(unit)
 
     found = run(path, act)
     if as_json:

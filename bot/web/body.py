@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from starlette.types import Receive
 
 LIMIT: Final = 1 << 20
+SECONDS: Final = 15.0  # Twilio gives up by then
 
 
 class TooLong(Exception):  # it never leaves the doors
@@ -18,8 +20,20 @@ class Gone(Exception):
     """The client left before all of the body came."""
 
 
+class TooSlow(Exception):
+    """The client took too long over its body."""
+
+
 async def read(receive: Receive, limit: int = LIMIT) -> bytes:
-    """Return the whole body. Raises TooLong, Gone."""
+    """Return the whole body. Raises TooLong, TooSlow, Gone."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await _read(receive, limit)
+    except TimeoutError:
+        raise TooSlow from None
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
     event = await receive()
     if event["type"] == "http.request" and not event.get("more_body"):
         body: bytes = event.get("body", b"")

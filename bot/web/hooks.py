@@ -15,7 +15,7 @@ import structlog
 
 from bot.channels.base import HookRequest
 from bot.faults import where
-from bot.web.body import Gone, TooLong, read
+from bot.web.body import Gone, TooLong, TooSlow, read
 from storage.errors import Forged, Malformed, StorageError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def _answer(
 UNKNOWN: Final = _answer(404, b"there is no such channel\n", "unknown_channel")
 WRONG_METHOD: Final = _answer(405, b"use POST\n", "method", (b"allow", b"POST"))
 TOO_LONG: Final = _answer(413, b"the body is too long\n", "too_long", (b"connection", b"close"))
+TOO_SLOW: Final = _answer(408, b"the body took too long\n", "too_slow", (b"connection", b"close"))
 FORGED: Final = _answer(403, b"the signature or secret is wrong or missing\n", "forged")
 MALFORMED: Final = _answer(400, b"the request can't be read\n", "malformed")
 BUSY: Final = _answer(503, b"try again later\n", "storage", RETRY_AFTER)
@@ -120,6 +121,8 @@ class Hooks:
             raise
         except TooLong:
             return TOO_LONG
+        except TooSlow:
+            return TOO_SLOW
         except Forged:
             return FORGED
         except Malformed:

@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from bot.channels.base import Inbound
 from bot.faults import where
-from bot.web.body import Gone, TooLong, read
+from bot.web.body import Gone, TooLong, TooSlow, read
 from handlers.dialog.text import segments
 from storage.errors import BadInput, StorageError
 
@@ -178,6 +178,8 @@ async def _told(door: Callable[[Request], Awaitable[Response]], request: Request
         return _error(400, str(error))
     except TooLong:
         return _error(413, "the message is too long", {"connection": "close"})
+    except TooSlow:
+        return _error(408, "the request took too long", {"connection": "close"})
     except Gone:
         return _error(400, "the request was cut short")
     except StorageError as error:

@@ -180,10 +180,13 @@ async def _ticket(turn: Turn) -> None:
         return
     if turn.barred and not turn.is_member:
         return  # they asked us to stop, or said no: nothing of theirs is kept or answered
-    media = turn.media or ("contact" if turn.kind == "contact" else "")
+    media, text = turn.media, turn.text[:LONGEST_TICKET]
+    if turn.kind == "contact":
+        # A coordinator sees no more of a number than of a member's own.
+        media, text = "contact", f"...{text[-3:]}" if text else ""
     await tickets.pass_on(
         turn.tx, member_id=turn.sender.member_id or None, address_id=turn.sender.address_id,
-        kind="media" if media else "question", text=turn.text[:LONGEST_TICKET], media=media,
+        kind="media" if media else "question", text=text, media=media,
         now=turn.now,
     )  # fmt: skip
     if turn.now - turn.sender.ticket_at < DAY:

@@ -92,3 +92,18 @@ async def test_what_is_no_poll_has_no_result(store, text, told):
     await store.member(1)
     await store.say(2, "JOIN")
     assert await store.say(1, text) == [told]
+
+
+async def test_one_answer_more_does_not_change_what_is_shown(store):
+    """Of an open anonymous round the totals stand still until a group's worth more answered."""
+    round_ = await voted(store, named=False, sectors=["civil"] * 5)
+    first = await shown(store, round_)
+    assert first.counts == {"1": 4, "2": 1, "3": 0}
+    for last in range(6, 10):
+        member = await store.member(last)
+        await store.answer(round_, member, "2")
+        assert await shown(store, round_) == first
+    await store.answer(round_, 1, "3")  # a change of mind is no new answer
+    assert await shown(store, round_) == first
+    await store.answer(round_, await store.member(10), "2")
+    assert (await shown(store, round_)).counts == {"1": 3, "2": 6, "3": 1}

@@ -32,7 +32,6 @@ PARTIAL = {
 
 # Read from end to end on purpose, with the reason.
 WHOLE = {
-    "audit._LATEST": "from its newest row to as many as are shown",
     "pending._EXPIRE": "what waits for a confirmation now, and nothing older",
 }
 
