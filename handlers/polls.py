@@ -55,4 +55,5 @@ async def _answered(turn: Turn, round_: Round) -> bool:
 
 async def _asked(turn: Turn, round_: Round) -> str:
     form = forms.load((await stored_forms.by_id(turn.tx, round_.form_id)).body)
-    return forms.said(form.questions[0].text, turn.language)[:LONGEST]
+    asked = forms.said(form.questions[0].text, turn.language)
+    return asked if len(asked) <= LONGEST else f"{asked[: LONGEST - 3].rstrip()}..."

@@ -58,3 +58,14 @@ async def test_who_stopped_is_asked_nothing(store):
     await store.poll()
     await store.run("UPDATE members SET stopped_at = 1")
     assert "send START" in (await store.say(1, "POLLS"))[0]
+
+
+async def test_a_long_question_is_named_in_short(store):
+    """What is listed is cut where it gets too long, and shows that it was."""
+    member = await store.member(1)
+    round_ = await store.poll("Which water problem should we mend first of all?")
+    await store.open(round_, member, 1, "done")
+    [told] = await store.say(1, "POLLS")
+    assert told.startswith(
+        "You have answered all open questions: P1 Which water problem should.... To change"
+    )
