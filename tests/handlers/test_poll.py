@@ -31,6 +31,8 @@ TWO = ("Taps", "Price")
         ("Which?", ("Taps", "Stop"), "'Stop' is a word people send for something else"),
         ("Which?", ("Taps", "hElP"), "'hElP' is a word"),
         ("Which?", ("Taps", " polls "), "'polls' is a word"),
+        ("Which?", ("Taps", "2"), "'2' is a number"),
+        ("Which?", ("Taps", "(٣)"), "is a number"),
         ("Which?", ("Taps", "taps"), "two options are the same"),
         ("Which?", ("Taps", "Ta\u0301ps"), "two options are the same"),
     ],
