@@ -36,6 +36,7 @@ log = structlog.get_logger()
 
 IDLE = 1.0  # seconds until the outbox is looked at again without being told to
 AFTER_PAUSE = 0.005  # what was put back in a pause is due by another clock
+TICK = 0.001  # the event loop's timers are no finer; the pace sees to the rest
 RENEW = 5.0
 CLAIM_AHEAD = 5  # seconds of the channel's rate that are claimed at most
 JUDGED_FOR = 10 * SECOND  # a verdict older than that is taken again before the send
@@ -112,7 +113,7 @@ class Drain:
     async def _claim_some(self) -> None:
         """Claim as many rows as there is room for, or wait."""
         most = self._limit() - len(self._unsent)
-        if most < max(1, self._limit() // 4):
+        if most < max(1, self._limit() // 2):
             self._room.clear()
             await self._room.wait()
             return
@@ -182,7 +183,9 @@ class Drain:
 
     async def _one(self, item: Ready) -> bool:
         """Send a message when its turn comes, if it may still leave; tell whether it did."""
-        await asyncio.sleep(max(0.0, item.leaves_us / 1_000_000 - self._now() / 1_000))
+        early = item.leaves_us / 1_000_000 - self._now() / 1_000
+        if early > TICK:
+            await asyncio.sleep(early)
         async with self._turns:
             if not await self._may_leave(item):
                 return False

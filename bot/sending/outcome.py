@@ -35,7 +35,7 @@ LONGEST_DELAY = 10 * MINUTE
 LOOK_AFTER = 10 * SECOND
 
 # Answers are gathered for so long, then settled in one unit of work.
-GATHER = 0.010
+GATHER = 0.020
 MOST_WRITES = 3
 
 

@@ -41,6 +41,7 @@ class Metrics:
         self._inbound = counter("inbound", "Messages that came in", "channel", "outcome")
         self._refused = counter("hook_refused", "Webhooks not answered 200", "channel", "reason")
         self._sent = counter("sent", "Sends that ended", "channel", "outcome")
+        self._sends: dict[tuple[str, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
         self._send_seconds = seconds("send_seconds", "From request to answer of one send")
         self._accept_seconds = seconds("accept_seconds", "Until a webhook's events were durable")
         self._depth = gauge("outbox_depth", "Rows waiting to leave", "channel", "kind")
@@ -60,8 +61,20 @@ class Metrics:
 
     def sent(self, channel: str, outcome: str, seconds: float) -> None:
         """Count a send that ended, and how long the provider took."""
-        self._sent.labels(channel, outcome).inc()
-        self._send_seconds.labels(channel).observe(seconds)
+        count, observe = self._sends.get((channel, outcome)) or self._send(channel, outcome)
+        count()
+        observe(seconds)
+
+    def _send(
+        self, channel: str, outcome: str
+    ) -> tuple[Callable[[], None], Callable[[float], None]]:
+        """Bind what a send counts, once for each channel and outcome."""
+        bound = (
+            self._sent.labels(channel, outcome).inc,
+            self._send_seconds.labels(channel).observe,
+        )
+        self._sends[channel, outcome] = bound
+        return bound
 
     def accepted(self, channel: str) -> Callable[[float], None]:
         """Return what takes the seconds of each accept, bound once, as it is called so often."""

@@ -68,6 +68,7 @@ class TwilioChannel:
         self._door = hooks.Door(ctx.public_url, self._token.get_secret_value())
         self._transport: Transport | None = None
         self._client: Any = None
+        self._headers: dict[str, str] = {}
         self.trouble = ""
 
     async def open(self) -> None:
@@ -80,6 +81,7 @@ class TwilioChannel:
             # else TWILIO_REGION or TWILIO_EDGE would quietly change the host
             environment={"TWILIO_REGION": ""},
         )
+        self._headers = self._client.get_headers("POST", {})
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -96,11 +98,11 @@ class TwilioChannel:
     async def _post(self, message: Outgoing) -> Outcome:
         """Carry one message; the request names its row, so that a receipt finds it.
 
-        The library's `request_async` is used, not `messages.create_async`, which builds an
-        object for each answer and measured a quarter slower.
+        The library's own client would make the same headers anew for each message, and an
+        object of each answer: it goes to the transport at once.
         Source: https://www.twilio.com/docs/messaging/api/message-resource (2026-11)
         """
-        if self._client is None:
+        if self._client is None or self._transport is None:
             return Again("closed")
         fields = {
             "To": message.to,
@@ -113,7 +115,9 @@ class TwilioChannel:
                 f"{self._callback}?row={message.row}&attempt={message.attempt}"
             )
         try:
-            answer = await self._client.request_async("POST", self._messages, data=fields)
+            answer = await self._transport.request(
+                "POST", self._messages, data=fields, headers=self._headers, auth=self._client.auth
+            )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Again(type(error).__name__, whole_channel=True)
         except (aiohttp.ClientError, OSError) as error:
