@@ -53,12 +53,14 @@ driver = "twilio"
 account_sid = "{sid}"
 sender = "+15005550006"
 rate = {rate}
+in_flight = 64
 api_url = "http://127.0.0.1:{sink}"
 """
 TELEGRAM = """
 [channels.telegram]
 driver = "telegram"
 rate = {rate}
+in_flight = 64
 api_url = "http://127.0.0.1:{sink}"
 """
 
