@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    import asyncio
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
 T = TypeVar("T")
@@ -72,8 +74,16 @@ class Tx(Protocol):
     async def many(self, statement: str, values: Iterable[Mapping[str, Value]]) -> None:
         """Run one statement for each set of values; see `post`."""
 
-    async def lock(self, kind: str, key: int, *, shared: bool = False) -> None:
-        """Order this unit against others that lock the same thing, until it ends."""
+    async def fill(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Value]]
+    ) -> None:
+        """Add many rows to a table, by the fastest way that the engine has."""
+
+    async def lock(self, kind: str, key: int, *, shared: bool = False) -> bool:
+        """Order this unit against others that lock the same thing, until it ends.
+
+        Tells whether another may have changed meanwhile what this one has read before.
+        """
 
     async def notify(self, topic: str) -> None:
         """Tell the listeners of a topic once this unit is committed."""
@@ -91,8 +101,9 @@ class Database(Protocol):
     async def write(self, unit: Callable[[Tx], Awaitable[T]], *, abreast: bool = False) -> T:
         """Run a unit of work and return its result once it is durable.
 
-        A unit that begins by locking all that must not change beside it may run `abreast`
-        with others; any other has the whole database, or is ordered by its locks.
+        A unit that begins by locking all that must not change beside it, and that knows by
+        itself when it has been run before, may run `abreast` with others; any other has the
+        whole database, or is ordered by its locks.
 
         Raises what the unit raised, with nothing of it kept; or Busy, DiskFull, Corrupt.
         """
@@ -102,6 +113,16 @@ class Database(Protocol):
 
     def listen(self, heard: Callable[[str], None]) -> None:
         """Call `heard(topic)` after each commit that notified, also of other processes."""
+
+    def leading(
+        self, name: str, *, shared: bool = False, wait: bool = True
+    ) -> AbstractAsyncContextManager[asyncio.Event]:
+        """Have a part that only one process may have, within the block; wait for it before.
+
+        The event tells that it is lost, as a connection was: another process may have it by
+        now. Whoever has it `shared` lets others have it so. Raises Conflict where it is taken
+        and is not waited for.
+        """
 
     async def free_bytes(self) -> int | None:
         """Return the free space where the data lies, or None where it can't be told."""

@@ -14,8 +14,15 @@ from bot.channels.base import Again, Outgoing, Refused, Sent, Unknown
 from bot.cli.program import complain
 from bot.cli.session import chosen, load, opened, place, with_config
 from storage import opening
-from storage.errors import BadInput, CannotTell, NotFound, StorageError, SwitchboardError
-from storage.migrations import HEAD
+from storage.errors import (
+    BadInput,
+    CannotTell,
+    NotFound,
+    StorageError,
+    SwitchboardError,
+    WrongSchema,
+)
+from storage.migrations import HEAD, is_due
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,18 +77,22 @@ class _Check:
 
     async def storage(self) -> None:
         try:
-            path = place(self.settings).path
-            version = opening.version(path)
-            if version is None:
-                if not os.access(path.parent, os.W_OK | os.X_OK):
-                    raise StorageError(f"nothing can be written in {path.parent}")
-                click.echo(f"storage: {path.name} is not there yet; serve will make it")
-            elif version < HEAD:
-                click.echo(f"storage: {path.name} has schema {version}; serve will migrate it")
-            else:
+            where = place(self.settings)
+            version = await opening.version(where)
+            if version == HEAD:
                 async with opened(self.settings, new=False) as session:
                     await session.database.sound(whole=True)
-                click.echo(f"storage: {path.name} is sound")
+                click.echo(f"storage: {where} is sound")
+            elif isinstance(where, opening.Server):
+                raise WrongSchema(f"{where} does not have schema {HEAD}: run `switchboard migrate`")
+            elif version is None:
+                if not os.access(where.path.parent, os.W_OK | os.X_OK):
+                    raise StorageError(f"nothing can be written in {where.path.parent}")
+                click.echo(f"storage: {where} is not there yet; serve will make it")
+            elif version < HEAD:
+                click.echo(f"storage: {where} has schema {version}; serve will migrate it")
+            else:
+                is_due(version)
         except SwitchboardError as error:
             self.problem(f"storage: {error}")
 

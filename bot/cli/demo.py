@@ -108,7 +108,7 @@ def _check_port(web: Web) -> None:
 
 async def _prepare(settings: Settings, file: Path) -> str:
     """Fill the database where that is to do, and return what can be tried."""
-    opening.migrate(place(settings).path)
+    await opening.migrate(place(settings))
     async with opened(settings) as session:
         now = clock()
         poll = await alliance_of_the_demo.seed(session.database, session.alliance, now)

@@ -81,11 +81,11 @@ async def opened(settings: Settings, *, new: bool = True) -> AsyncIterator[Sessi
     Raises NotFound, WrongSchema, StorageError.
     """
     where = place(settings)
-    found = opening.version(where.path)
+    found = await opening.version(where)
     if found is None and not new:
-        raise NotFound(f"there is no database {where.path}: is storage.url right?")
-    if found is None or found > HEAD:
-        opening.migrate(where.path)
+        raise NotFound(f"there is no database {where}: is storage.url right?")
+    if isinstance(where, opening.Place) and (found is None or found > HEAD):
+        await opening.migrate(where)
     database = await opening.open_database(where, migrating=False)
     try:
         yield Session(settings, alliance_of(settings), database)
@@ -93,7 +93,7 @@ async def opened(settings: Settings, *, new: bool = True) -> AsyncIterator[Sessi
         await database.close()
 
 
-def place(settings: Settings) -> opening.Place:
+def place(settings: Settings) -> opening.Where:
     """Return where the data lies. Raises BadConfig."""
     return opening.place(settings.storage.url, Path())
 

@@ -17,7 +17,7 @@ from storage.migrations import HEAD
 @with_config
 def migrate(path: Path) -> None:
     """Make the database, or bring its schema up to date; a copy is laid aside first."""
-    changed = opening.migrate(place(load(path)).path)
+    changed = asyncio.run(opening.migrate(place(load(path))))
     click.echo(f"schema {HEAD}" if changed else f"schema {HEAD} already")
 
 

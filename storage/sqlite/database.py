@@ -12,12 +12,14 @@ from storage.errors import Closed, Corrupt
 from storage.sqlite import copying
 from storage.sqlite.connecting import let_go, make, opened
 from storage.sqlite.errors import ours
+from storage.sqlite.leading import leading
 from storage.sqlite.listeners import Listeners
 from storage.sqlite.readers import Readers
 from storage.sqlite.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from storage.database import Tx
@@ -54,6 +56,12 @@ class SqliteDatabase:
         """See Database.listen."""
         self._listeners.add(heard)
         self._listeners.watch(self._writer.version)
+
+    def leading(
+        self, name: str, *, shared: bool = False, wait: bool = True
+    ) -> AbstractAsyncContextManager[asyncio.Event]:
+        """See Database.leading."""
+        return leading(self.path, name, shared=shared, wait=wait)
 
     async def free_bytes(self) -> int | None:
         """See Database.free_bytes."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import aiosqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
-Statement: TypeAlias = "tuple[str, Mapping[str, Any] | list[Mapping[str, Any]]]"
+    from storage.gathering import Found, Statement
 
 
 class Failed(Exception):
@@ -38,37 +38,35 @@ class Connection(aiosqlite.Connection):
         except (sqlite3.ProgrammingError, ValueError):
             return False
 
-    async def batch(self, statements: Sequence[Statement]) -> tuple[list[sqlite3.Row], int]:
+    async def batch(self, statements: Sequence[Statement]) -> Found:
         """Run statements in order; return the last one's rows, and how many it changed.
 
         A list of values runs a statement once for each. Raises Failed.
         """
-        found: tuple[list[sqlite3.Row], int]
+        found: Found
         found = await self._execute(_run, self._conn, statements)  # type: ignore[no-untyped-call]
         return found
 
-    async def batches(
-        self, requests: Sequence[Sequence[Statement]]
-    ) -> list[tuple[list[sqlite3.Row], int]]:
+    async def batches(self, requests: Sequence[Sequence[Statement]]) -> list[Found]:
         """Run several lists of statements in order; return what `batch` would, for each.
 
         Raises Failed, whose position is within its list.
         """
-        found: list[tuple[list[sqlite3.Row], int]]
+        found: list[Found]
         found = await self._execute(_run_each, self._conn, requests)  # type: ignore[no-untyped-call]
         return found
 
 
 def _run_each(
     connection: sqlite3.Connection, requests: Sequence[Sequence[Statement]]
-) -> list[tuple[list[sqlite3.Row], int]]:
+) -> list[Found]:
     return [_run(connection, statements) for statements in requests]
 
 
 def _run(
     connection: sqlite3.Connection,
     statements: Sequence[Statement],
-) -> tuple[list[sqlite3.Row], int]:
+) -> Found:
     rows: list[sqlite3.Row] = []
     changed = position = 0
     try:

@@ -1,23 +1,26 @@
-"""The inside of a unit of work on one connection."""
+"""The inside of a unit of work on one connection, alone or in step with others."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from storage.abreast import Ask
+from storage.gathering import GatheringTx
 from storage.sqlite import hop
 from storage.sqlite.errors import ours
 from storage.sqlite.scrubbing import MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from storage.database import Engine, Row, Value
-    from storage.sqlite.hop import Statement
+    from storage.abreast import Taken
+    from storage.database import Engine, Value
+    from storage.gathering import Found, Statement
 
 SCRUB = "scrub"  # a topic that the writer alone hears
 
 
-class SqliteTx:
+class SqliteTx(GatheringTx):
     """See Tx.
 
     Some errors, a full disk's among them, roll back the whole transaction: then every later
@@ -27,17 +30,17 @@ class SqliteTx:
     engine: Engine = "sqlite"
 
     def __init__(self, connection: hop.Connection, before: Sequence[Statement] = ()) -> None:
+        super().__init__()
         self._connection = connection
         # What goes along with the first statement: an earlier unit's rest, and a savepoint.
         self._before = before
-        self._waiting: list[Statement] = list(before)
+        self._waiting = list(before)
         self._begun_at = len(before)
-        self.topics: set[str] = set()
         self.gone: Exception | None = None
         self.begun = not before
         self.earlier_failed = False
 
-    async def _hop(self) -> tuple[list[Row], int]:
+    async def _hop(self) -> Found:
         if self.gone is not None:
             raise self.gone
         statements, self._waiting = self._waiting, []
@@ -58,42 +61,41 @@ class SqliteTx:
             return self._waiting
         return list(self._before[:-1])  # nothing was asked: no need for a savepoint
 
-    async def rows(self, statement: str, **values: Value) -> list[Row]:
-        """See Tx.rows."""
-        self._waiting.append((statement, values))
-        return (await self._hop())[0]
+    async def fill(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Value]]
+    ) -> None:
+        """See Tx.fill."""
+        marks = ", ".join("?" * len(columns))
+        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+        by_position: Any = list(rows)
+        self._waiting.append((statement, by_position))
+        await self._hop()
 
-    async def row(self, statement: str, **values: Value) -> Row | None:
-        """See Tx.row."""
-        found = await self.rows(statement, **values)
-        return found[0] if found else None
-
-    async def run(self, statement: str, **values: Value) -> int:
-        """See Tx.run."""
-        self._waiting.append((statement, values))
-        return (await self._hop())[1]
-
-    async def post(self, statement: str, **values: Value) -> None:
-        """See Tx.post."""
-        self._waiting.append((statement, values))
-
-    async def many(self, statement: str, values: Iterable[Mapping[str, Value]]) -> None:
-        """See Tx.many."""
-        self._waiting.append((statement, list(values)))
-
-    async def finish(self) -> None:
-        """Run what was posted and not run yet."""
-        if self._waiting:
-            await self._hop()
-
-    async def lock(self, kind: str, key: int, *, shared: bool = False) -> None:
+    async def lock(self, kind: str, key: int, *, shared: bool = False) -> bool:
         """Do nothing: there is one writer, so every unit has the whole database."""
-
-    async def notify(self, topic: str) -> None:
-        """See Tx.notify."""
-        self.topics.add(topic)
+        return False
 
     async def scrub(self) -> None:
         """See Tx.scrub: the mark is kept in the file, so that a crash does not lose it."""
         await self.run(MARK)
         self.topics.add(SCRUB)
+
+
+class AbreastTx(SqliteTx):
+    """The inside of a unit that runs in step with others; see storage.abreast."""
+
+    def __init__(self, connection: hop.Connection, taken: Taken) -> None:
+        super().__init__(connection)
+        self._taken = taken
+        self._asked = False
+
+    async def _hop(self) -> Found:
+        statements, self._waiting = self._waiting, []
+        self._asked = True
+        return await Ask(statements)
+
+    async def lock(self, kind: str, key: int, *, shared: bool = False) -> bool:
+        """See Tx.lock: whoever comes second waits for the next round of units."""
+        begun = self._asked or bool(self._waiting)
+        self._taken.take(kind, key, shared=shared, begun=begun)
+        return False

@@ -9,25 +9,26 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
+from storage import abreast
 from storage.errors import Closed, StorageError, SwitchboardError
-from storage.sqlite import abreast
+from storage.job import Job
+from storage.sqlite import hop
 from storage.sqlite.connecting import let_go, opened
 from storage.sqlite.errors import ours
-from storage.sqlite.job import Job
 from storage.sqlite.scrubbing import Scrubbing
-from storage.sqlite.tx import SCRUB, SqliteTx
+from storage.sqlite.tx import SCRUB, AbreastTx, SqliteTx
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from storage.database import Tx
-    from storage.sqlite import hop
-    from storage.sqlite.hop import Statement
+    from storage.gathering import Found, Statement
 
 log = structlog.get_logger()
 
@@ -163,11 +164,21 @@ class Writer:
         while self._jobs and self._jobs[0].abreast and len(jobs) < room:
             jobs.append(self._jobs.popleft())
         group += jobs
-        left, later = await abreast.run(self.connection, jobs, left)
+        lefts, later = await abreast.run(
+            jobs, lambda taken: AbreastTx(self.connection, taken), self._run_all, left
+        )
         for job in later:
             group.remove(job)
         self._jobs.extendleft(reversed(later))
-        return left
+        return list(chain.from_iterable(lefts))
+
+    async def _run_all(
+        self, lefts: Sequence[list[Statement]], asked: Sequence[list[Statement]]
+    ) -> list[Found]:
+        try:
+            return (await self.connection.batches([[*chain.from_iterable(lefts)], *asked]))[1:]
+        except hop.Failed as failed:
+            raise abreast.Undone from failed
 
     async def _inside(self, job: Job, before: list[Statement]) -> list[Statement] | None:
         """Run one unit within the group; return what it leaves to be run.

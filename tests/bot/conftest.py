@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.opening import migrate
+from storage.sqlite import migrate
 from tests.bot.sending.office import Office, office
 
 if TYPE_CHECKING:

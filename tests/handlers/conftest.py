@@ -28,7 +28,7 @@ from storage import (
 )
 from storage.audience import All
 from storage.instant import DAY
-from storage.opening import migrate
+from storage.sqlite import migrate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

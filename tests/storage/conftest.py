@@ -5,9 +5,21 @@ from __future__ import annotations
 import pytest
 
 from storage.opening import Place, open_database
-from tests.storage.postgres import postgres, postgres_server
+from tests.storage.postgres import (
+    migrated_postgres,
+    postgres,
+    postgres_server,
+    postgres_template,
+)
 
-__all__ = ["database", "path", "postgres", "postgres_server"]
+__all__ = [
+    "database",
+    "migrated_postgres",
+    "path",
+    "postgres",
+    "postgres_server",
+    "postgres_template",
+]
 
 
 @pytest.fixture

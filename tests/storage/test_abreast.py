@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage import sqlite
+from storage import abreast, sqlite
 from storage.errors import Conflict
-from storage.sqlite import abreast
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -19,6 +19,7 @@ from alembic.script import ScriptDirectory
 from storage import migrations, opening
 from storage.errors import Busy, Corrupt, StorageError, WrongSchema
 from storage.migrations import HEAD
+from storage.sqlite import migrating
 from tests.storage.dump_schema import statements
 
 FREEZE = "schema.py has changed: run `python -m tests.storage.dump_schema`"
@@ -68,7 +69,7 @@ def put_version(path, version):
 
 def test_the_migrations_make_the_schema_on_sqlite(tmp_path, path):
     """An empty file, upgraded, has the tables, checks, indexes and triggers of schema.py."""
-    assert opening.migrate(path)
+    assert migrating.migrate(path)
     from_schema(tmp_path / "schema.db")
     found, expected = dump(path), dump(tmp_path / "schema.db")
     assert {kind for kind, _ in expected} == {"table", "index", "trigger"}
@@ -104,17 +105,17 @@ def test_the_program_knows_the_newest_migration():
 
 def test_a_file_is_migrated_once(path):
     """What is up to date is left as it is, and no copy is laid aside of an empty file."""
-    assert opening.version(path) is None
-    assert opening.migrate(path)
-    assert opening.version(path) == HEAD
-    assert not opening.migrate(path)
+    assert migrating.version(path) is None
+    assert migrating.migrate(path)
+    assert migrating.version(path) == HEAD
+    assert not migrating.migrate(path)
     assert [found.name for found in path.parent.iterdir()] == [path.name]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 async def test_a_newer_schema_is_refused(path):
     """A file of a newer program is neither opened nor changed."""
-    opening.migrate(path)
+    migrating.migrate(path)
     put_version(path, "9999")
     before = path.read_bytes()
     with pytest.raises(WrongSchema, match="9999"):
@@ -131,18 +132,18 @@ async def test_what_was_not_set_up_is_not_set_up_in_passing(path):
 
 def test_a_copy_is_laid_aside_before_a_migration(path, monkeypatch):
     """The copy has all that was committed, the log's part too, and only its owner can read it."""
-    opening.migrate(path)
+    migrating.migrate(path)
     put_version(path, "0000")
     writer = sqlite3.connect(path, isolation_level=None)
     writer.execute("PRAGMA journal_mode = WAL")
     writer.execute("INSERT INTO pace (channel) VALUES ('sms')")
     assert path.with_name(path.name + "-wal").stat().st_size
-    monkeypatch.setattr(opening, "_upgrade", lambda path: put_version(path, HEAD))
-    assert opening.migrate(path)
+    monkeypatch.setattr(migrating, "_upgrade", lambda path: put_version(path, HEAD))
+    assert migrating.migrate(path)
     writer.close()
     copy = path.with_name(f"{path.name}.before-{HEAD}")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert opening.version(copy) == "0000"
+    assert migrating.version(copy) == "0000"
     with contextlib.closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT channel FROM pace").fetchall() == [("sms",)]
 
@@ -153,7 +154,7 @@ def test_a_migration_that_fails_leaves_nothing_half(path):
         connection.execute("CREATE TABLE rounds (id INTEGER)")
     before = dump(path)
     with pytest.raises(StorageError):
-        opening.migrate(path)
+        migrating.migrate(path)
     assert dump(path) == before
 
 
@@ -163,7 +164,7 @@ def test_a_migration_waits_for_a_lock_and_says_so(path, monkeypatch):
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Busy):
-            opening.migrate(path)
+            migrating.migrate(path)
 
 
 def test_a_file_that_is_no_database_is_corrupt(path):
@@ -171,7 +172,7 @@ def test_a_file_that_is_no_database_is_corrupt(path):
     path.write_bytes(b"not a database, but long enough to look at" * 100)
     before = path.read_bytes()
     with pytest.raises(Corrupt):
-        opening.migrate(path)
+        migrating.migrate(path)
     assert path.read_bytes() == before
 
 
@@ -179,7 +180,7 @@ def test_a_file_that_is_no_database_is_corrupt(path):
 def test_alembic_is_imported_only_to_migrate(path, there, imported):
     """A start on an up-to-date file pays for neither Alembic nor SQLAlchemy."""
     if there:
-        opening.migrate(path)
+        migrating.migrate(path)
     program = f"""
 import asyncio, json, pathlib, sys
 from storage.opening import Place, open_database

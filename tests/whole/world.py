@@ -19,7 +19,8 @@ from handlers import close, poll
 from handlers.dialog.text import segments
 from storage import addresses, audience, members, platforms
 from storage.instant import clock
-from storage.opening import migrate, open_database, place
+from storage.opening import open_database, place
+from storage.sqlite import migrate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

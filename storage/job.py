@@ -1,4 +1,4 @@
-"""A unit of work that waits for the writer."""
+"""A unit of work that waits for its turn."""
 
 from __future__ import annotations
 

@@ -1,0 +1,151 @@
+"""Units of work that have a transaction each, run again where another process was in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from typing import TYPE_CHECKING, TypeVar
+
+from storage.errors import StorageError
+from storage.postgres.connections import PATIENCE
+from storage.postgres.errors import DRIVER, Again, Lost, ours
+from storage.postgres.tx import PostgresTx
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from storage.database import Tx
+    from storage.postgres.connections import Connection, Connections
+
+T = TypeVar("T")
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+
+_WHO_AM_I = "SELECT CAST(pg_current_xact_id_if_assigned() AS TEXT)"
+_WHAT_BECAME = "SELECT pg_xact_status(CAST(CAST($1 AS TEXT) AS xid8))"
+_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class _InDoubt(Lost):
+    """The connection was lost during COMMIT: the transaction's number tells what became of it."""
+
+    def __init__(self, transaction: str) -> None:
+        super().__init__("the connection was lost as it was being written")
+        self.transaction = transaction
+
+
+async def roll_back(connection: Connection) -> None:
+    """Leave no transaction open; a connection that can't even do that is given up."""
+    try:
+        await asyncio.shield(connection.execute("ROLLBACK"))
+    except BaseException:
+        connection.terminate()
+        raise
+
+
+class Units:
+    """Runs units; `tell` is called with the topics of each commit."""
+
+    def __init__(self, connections: Connections, tell: Callable[[set[str]], None]) -> None:
+        self._connections = connections
+        self._tell = tell
+
+    async def write(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run a unit until it is durable. Raises what it raises, and Busy after `PATIENCE`."""
+        result, topics = await self._patiently(lambda: self._once(unit))
+        self._tell(topics)
+        return result
+
+    async def read(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run a unit that only reads, on one snapshot."""
+        return await self._patiently(lambda: self._look(unit))
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until it goes well or time is over. The pauses grow, and differ by chance."""
+        loop = asyncio.get_running_loop()
+        until, pause = loop.time() + PATIENCE, FIRST_PAUSE
+        while True:
+            try:
+                return await attempt()
+            except (Again, Lost):
+                if loop.time() + pause > until:
+                    raise
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  no secret
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _once(self, unit: Callable[[Tx], Awaitable[T]]) -> tuple[T, set[str]]:
+        result: T
+        try:
+            async with self._connections.taken() as connection:
+                tx = PostgresTx(connection)
+                await self._begin(connection, "BEGIN")
+                try:
+                    result = await unit(tx)
+                    await tx.finish()
+                    transaction = await connection.fetchval(_WHO_AM_I)
+                except BaseException:
+                    await _undone(connection)
+                    raise
+                await self._commit(connection, transaction)
+        except _InDoubt as doubt:
+            if not await self._was_committed(doubt.transaction):
+                raise Lost("the connection was lost") from doubt
+        except DRIVER as error:
+            raise ours(error) from error
+        return result, tx.topics
+
+    async def _look(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
+        async with self._connections.taken() as connection:
+            await self._begin(connection, _READ)
+            try:
+                return await unit(PostgresTx(connection))
+            finally:
+                await _undone(connection)
+
+    async def _begin(self, connection: Connection, statement: str) -> None:
+        try:
+            await connection.execute(statement)
+        except DRIVER as error:
+            raise ours(error) from error
+
+    async def _commit(self, connection: Connection, transaction: str | None) -> None:
+        try:
+            await connection.execute("COMMIT")
+        except DRIVER as error:
+            found = ours(error)
+            if isinstance(found, Lost) and transaction is not None:
+                raise _InDoubt(transaction) from error
+            await _undone(connection)
+            raise found from error
+
+    async def _was_committed(self, transaction: str) -> bool:
+        """Ask a server that is back what became of a transaction. Raises StorageError."""
+
+        async def ask() -> str | None:
+            async with self._connections.taken() as connection:
+                try:
+                    found: str | None = await connection.fetchval(_WHAT_BECAME, transaction)
+                except DRIVER as error:
+                    raise ours(error) from error
+            if found == "in progress":
+                raise Again("it is still being written")
+            return found
+
+        match await self._patiently(ask):
+            case "committed":
+                return True
+            case "aborted":
+                return False
+            case _:
+                raise StorageError(
+                    "the connection was lost as it was being written, and nobody can tell whether"
+                    " it was: look before you try again"
+                )
+
+
+async def _undone(connection: Connection) -> None:
+    """Roll back; where the connection is lost the server has done so already."""
+    with contextlib.suppress(*DRIVER):
+        await roll_back(connection)
