@@ -10,10 +10,11 @@ import uvicorn
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from bot.app import channels_of, listening, server_config
+from bot.app import channels_of
 from bot.config import load
 from bot.web import doors
 from bot.web.metrics import Metrics
+from bot.web.serving import listening, server_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ async def main(path: Path) -> None:
         channels=channels_of(settings), accept=accept, ready=ready,
         metrics=Metrics(CollectorRegistry()), simulator=None, numbers=str,
     )  # fmt: skip
-    await uvicorn.Server(server_config(app)).serve([listening(settings)])
+    await uvicorn.Server(server_config(app)).serve([listening(settings.web)])
 
 
 if __name__ == "__main__":

@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import gc
 import signal
-import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import structlog
-import uvicorn
 from prometheus_client import CollectorRegistry
 
 import bot.channels
@@ -19,13 +17,15 @@ from bot import faults, numbers, polling
 from bot.alliance import alliance_of
 from bot.channels.base import Context
 from bot.intake import Intake
+from bot.leading import lead
 from bot.sending.drain import Drain
 from bot.sending.reconcile import Reconciler
 from bot.web import doors
 from bot.web.metrics import Metrics
+from bot.web.serving import Server, listening, server_config
 from scheduler.clock import Clock
 from storage import outbox
-from storage.errors import BadConfig, StorageError
+from storage.errors import Conflict, StorageError
 from storage.instant import SECOND, clock
 from storage.opening import open_database, place
 
@@ -38,6 +38,13 @@ if TYPE_CHECKING:
     from storage.database import Database
 
 log = structlog.get_logger()
+
+# web: what comes in, by request or by polling; sender: what leaves; clock: what is due.
+Role = Literal["web", "sender", "clock"]
+EVERY_ROLE: frozenset[Role] = frozenset(get_args(Role))
+
+# What every server says while it runs: what must not run beside one asks for it alone.
+SERVING = "serving"
 
 LEAST_FREE = 200 * 1_000_000
 WATCH = 5.0
@@ -67,9 +74,14 @@ class App:
     """One process of Switchboard: the doors, the senders and the clock over one storage."""
 
     def __init__(
-        self, settings: Settings, database: Database, now: Callable[[], int] = clock
+        self,
+        settings: Settings,
+        database: Database,
+        now: Callable[[], int] = clock,
+        roles: frozenset[Role] = EVERY_ROLE,
     ) -> None:
         self.settings = settings
+        self.roles = roles
         self._now = now
         self.database = database
         self.alliance = alliance_of(settings)
@@ -89,10 +101,11 @@ class App:
         self.clock = Clock(database, self.alliance, now)
         self._disk_is_free = True
         self._tasks: list[asyncio.Task[Any]] = []
+        self._drain_tasks: list[asyncio.Task[None]] = []
         phones = (c for c in self.channels.values() if hasattr(c, "hang_up"))
         self.simulator = cast("SimulatorChannel | None", next(phones, None))
         self.web = doors.build(
-            channels=self.channels,
+            channels=self.channels if "web" in roles else {},
             accept=self.intake.accept,
             ready=self.problems,
             metrics=self.metrics,
@@ -104,26 +117,49 @@ class App:
         """Connect the channels and begin to send, poll and tick."""
         for channel in self.channels.values():
             await channel.open()
-        self._drain_tasks = [self._go(drain.run()) for drain in self.drains]
-        for reconciler in self.reconcilers:
-            self._go(reconciler.run())
-        for channel in self.channels.values():
-            if channel.traits.polled:
-                self._go(polling.poll_forever(channel, self.intake.accept))
+        if "sender" in self.roles:
+            self._drain_tasks = [self._go(drain.run()) for drain in self.drains]
+            for reconciler in self.reconcilers:
+                self._go(reconciler.run())
+        if "web" in self.roles:
+            for channel in self.channels.values():
+                if channel.traits.polled:
+                    self._poll(channel)
+        if "clock" in self.roles:
+            self._go(lead(self.database, "clock", self.clock.run))
         self._go(self._watch())
-        self.clock.start()
 
     async def stop(self) -> None:
         """Finish what is in flight, put back what is claimed, and let go."""
-        self.clock.stop()
         for drain in self.drains:
             drain.stop()
-        await asyncio.wait(self._drain_tasks, timeout=GRACE)
+        if self._drain_tasks:
+            await asyncio.wait(self._drain_tasks, timeout=GRACE)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for channel in self.channels.values():
             await channel.close()
+
+    def _poll(self, channel: Channel) -> None:
+        """Poll a channel for as long as no other process does."""
+        self._go(
+            lead(
+                self.database,
+                f"poll-{channel.name}",
+                lambda: polling.poll_forever(channel, self.intake.accept),
+            )
+        )
+
+    async def stay(self, lost: asyncio.Event) -> None:
+        """Go on telling that a server is here, whenever the word for it is lost."""
+        while True:
+            await lost.wait()
+            try:
+                async with self.database.leading(SERVING, shared=True) as lost_again:
+                    await lost_again.wait()
+            except StorageError:
+                await asyncio.sleep(WATCH)
 
     def _go(self, what: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(what)
@@ -170,36 +206,6 @@ class App:
         self.metrics.outbox(depths, (self._now() - oldest) / SECOND)
 
 
-def server_config(app: Any) -> uvicorn.Config:  # noqa: ANN401  an ASGI application
-    """Return how the web server runs."""
-    return uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=5,
-        server_header=False,
-        date_header=False,
-    )
-
-
-def listening(settings: Settings) -> socket.socket:
-    """Bind the configured address. Raises BadConfig where it is taken."""
-    family = socket.AF_INET6 if ":" in settings.web.host else socket.AF_INET
-    bound = socket.socket(family)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((settings.web.host, settings.web.port))
-    except OSError as error:
-        bound.close()
-        raise BadConfig(
-            f"can't listen on {settings.web.listen}: {error.strerror}; choose another port"
-            " with web.listen"
-        ) from error
-    bound.listen(1_024)
-    return bound
-
-
 def _spare_the_collector() -> None:
     """Let Python's cycle collector pass over what a server keeps for ever, and run less often.
 
@@ -210,34 +216,28 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def _leave(server: uvicorn.Server, app: App) -> None:
+def _leave(server: Server, app: App) -> None:
     """Take no more requests, and let go of those that wait for news."""
     server.should_exit = True
     if app.simulator is not None:
         app.simulator.hang_up()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, without signal handlers of its own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        """Leave signals to `serve`."""
-        yield
-
-
-async def serve(settings: Settings) -> None:
-    """Run one process until SIGINT or SIGTERM. Raises BadConfig, StorageError."""
+async def serve(settings: Settings, roles: frozenset[Role] = EVERY_ROLE) -> None:
+    """Run one process until SIGINT or SIGTERM. Raises BadConfig, StorageError, Conflict."""
     async with contextlib.AsyncExitStack() as stack:
-        bound = listening(settings)
+        bound = listening(settings.web)
         stack.callback(bound.close)
         database = await stack.enter_async_context(database_of(settings))
-        app = App(settings, database)
-        server = _Server(server_config(app.web))
+        lost = await stack.enter_async_context(_here(database))
+        app = App(settings, database, roles=roles)
+        server = Server(server_config(app.web))
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, lambda: _leave(server, app))
         await app.start()
+        staying = asyncio.create_task(app.stay(lost))
+        stack.callback(staying.cancel)
         _spare_the_collector()
         log.info("serving", listen=settings.web.listen, channels=len(app.channels))
         try:
@@ -245,3 +245,13 @@ async def serve(settings: Settings) -> None:
         finally:
             await app.stop()
             log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def _here(database: Database) -> AsyncIterator[asyncio.Event]:
+    """Say that a server runs on this storage. Raises Conflict where nothing may run now."""
+    try:
+        async with database.leading(SERVING, shared=True, wait=False) as lost:
+            yield lost
+    except Conflict as error:
+        raise Conflict("the storage is being copied or restored: start again afterwards") from error

@@ -170,13 +170,26 @@ class Intake:
         await routing.route(turn)
         await self._answer(tx, turn, event)
 
+    async def sender(
+        self, tx: Tx, channel: str, value: str, round_id: int, key: str = ""
+    ) -> Sender | None:
+        """Return who an address is, if known, and let nothing change that until the unit ends.
+
+        No other message of theirs is dealt with meanwhile, and the round they stand in can't
+        close.
+        """
+        await tx.lock("phone", self._alliance.keyed(channel, value))
+        while True:
+            found = await addresses.sender(tx, channel, value, round_id, key)
+            if found is None or not found.closes_at or await rounds.hold(tx, found.round_id):
+                return found
+
     async def _who(self, tx: Tx, event: Inbound, key: str, now: int) -> tuple[Sender | None, str]:
         """Find who wrote, and why they are barred if they are; None for a message seen before."""
         carried = routing.pressed(event.choice)
         round_id = carried[0] if carried else 0
         hashed = self._alliance.keyed(event.channel, event.sender)
-        await tx.lock("phone", int(hashed[:15], 16))
-        sender = await addresses.sender(tx, event.channel, event.sender, round_id, key)
+        sender = await self.sender(tx, event.channel, event.sender, round_id, key)
         if sender is not None and (sender.member_id or sender.seen):
             return sender, ""
         bar = await barred.reason(tx, hashed) or ""
@@ -278,8 +291,10 @@ async def _meant(tx: Tx, event: Inbound, sender: Sender) -> int:
         return carried[0]
     if sender.coming and read_digits(event.text) is not None:
         for round_id, _, status, _ in await outbox.unseen(tx, sender.member_id):
-            if status in ("sending", "unknown") and (
-                (await rounds.by_id(tx, round_id)).state == "open"
+            if (
+                status in ("sending", "unknown")
+                and (await rounds.by_id(tx, round_id)).state == "open"
+                and await rounds.hold(tx, round_id)
             ):
                 return int(round_id)
     return sender.round_id

@@ -9,7 +9,7 @@ import structlog
 from bot import faults
 from bot.channels.base import Inbound
 from handlers.dialog import routing
-from storage import addresses, inbound
+from storage import inbound
 
 if TYPE_CHECKING:
     from bot.intake import Intake
@@ -45,7 +45,7 @@ async def _again(tx: Tx, intake: Intake, row: Row) -> None:
         channel=channel, key=key, sender=value, text=text, kind=kind, choice=choice, media=media
     )
     carried = routing.pressed(choice)
-    sender = await addresses.sender(tx, channel, value, carried[0] if carried else 0)
+    sender = await intake.sender(tx, channel, value, carried[0] if carried else 0)
     # Of somebody who has stopped or said no since then nothing is done any more.
     if sender is not None and sender.address_state != "hidden":
         await intake.run(tx, event, sender, "", at, key)

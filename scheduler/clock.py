@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import pkgutil
 from datetime import UTC, datetime
@@ -42,19 +43,23 @@ class Clock:
         self._database = database
         self._alliance = alliance
         self._now = now
-        self._scheduler = AsyncIOScheduler(
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        scheduler = AsyncIOScheduler(
             timezone="UTC",
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
         )
-
-    def start(self) -> None:
-        """Begin to tick."""
         for job in found():
-            self._scheduler.add_job(
+            scheduler.add_job(
                 self.tick, IntervalTrigger(seconds=job.EVERY), args=[job.__name__, job.run],
                 next_run_time=datetime.now(UTC),  # at once: something may be long due
             )  # fmt: skip
-        self._scheduler.start()
+        scheduler.start()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            scheduler.shutdown(wait=False)
 
     async def tick(
         self, name: str, run: Callable[[Database, Alliance, int], Awaitable[None]]
@@ -68,7 +73,3 @@ class Clock:
             log.warning("job_waits", job=name, error=type(error).__name__)
         except Exception as error:  # the clock goes on, whatever one job may do
             log.exception("job_failed", job=name, exc_info=error)
-
-    def stop(self) -> None:
-        """Tick no more."""
-        self._scheduler.shutdown(wait=False)

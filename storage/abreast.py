@@ -53,10 +53,10 @@ class Taken:
     __slots__ = ("_alone", "_shared")
 
     def __init__(self) -> None:
-        self._alone: set[tuple[str, int]] = set()
-        self._shared: set[tuple[str, int]] = set()
+        self._alone: set[tuple[str, int | str]] = set()
+        self._shared: set[tuple[str, int | str]] = set()
 
-    def take(self, kind: str, key: int, *, shared: bool, begun: bool) -> None:
+    def take(self, kind: str, key: int | str, *, shared: bool, begun: bool) -> None:
         """Let a unit have a lock. Raises Later, or Undone where it has `begun`."""
         what = (kind, key)
         if what in self._alone or (not shared and what in self._shared):

@@ -79,7 +79,7 @@ class Tx(Protocol):
     ) -> None:
         """Add many rows to a table, by the fastest way that the engine has."""
 
-    async def lock(self, kind: str, key: int, *, shared: bool = False) -> bool:
+    async def lock(self, kind: str, key: int | str, *, shared: bool = False) -> bool:
         """Order this unit against others that lock the same thing, until it ends.
 
         Tells whether another may have changed meanwhile what this one has read before.

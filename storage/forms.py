@@ -36,6 +36,7 @@ _LATEST = sql(f"SELECT {_COLUMNS} FROM forms WHERE name = :name ORDER BY version
 
 async def add(tx: Tx, name: str, privacy: Privacy, body: str, now: int) -> StoredForm:
     """Add the next version of a form."""
+    await tx.lock("form", name)
     [row] = await tx.rows(_ADD, name=name, privacy=privacy, body=body, now=now)
     return StoredForm(*row)
 

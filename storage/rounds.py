@@ -47,6 +47,7 @@ _CLOSE = sql(
     "UPDATE rounds SET state = 'closed', closed_at = :now, result = :result"
     " WHERE id = :id AND state = 'open'"
 )
+_IS_OPEN = sql("SELECT 1 FROM rounds WHERE id = :id AND state = 'open'")
 _PUT_FORM = sql("UPDATE rounds SET form_id = :form_id WHERE id = :id")
 _DUE = sql(
     "SELECT id FROM rounds WHERE state = 'open' AND closes_at > 0 AND closes_at <= :now"
@@ -125,6 +126,13 @@ async def show(tx: Tx, round_id: int, result: str) -> None:
 async def close(tx: Tx, round_id: int, result: str, now: int) -> bool:
     """Close a round for good with its result (JSON); False when it was closed."""
     return bool(await tx.run(_CLOSE, id=round_id, result=result, now=now))
+
+
+async def hold(tx: Tx, round_id: int) -> bool:
+    """Keep a round, read as open, from closing before this unit ends; False if it has closed."""
+    if not await tx.lock("round", round_id, shared=True):
+        return True
+    return bool(await tx.rows(_IS_OPEN, id=round_id))
 
 
 async def put_form(tx: Tx, round_id: int, form_id: int) -> None:

@@ -88,10 +88,16 @@ async def pass_on(
 
 async def alert(tx: Tx, code: str, now: int, every: int) -> bool:
     """Tell the coordinator something, unless it was told within `every` ms; True if told."""
-    if await tx.row(_ALERTED, text=code, since=now - every):
+    if await _alerted(tx, code, now - every):
+        return False
+    if await tx.lock("alert", code) and await _alerted(tx, code, now - every):
         return False
     await add(tx, member_id=None, address_id=None, kind="alert", text=code, now=now)
     return True
+
+
+async def _alerted(tx: Tx, code: str, since: int) -> bool:
+    return bool(await tx.rows(_ALERTED, text=code, since=since))
 
 
 async def has(tx: Tx, member_id: int, kind: Kind) -> bool:

@@ -10,7 +10,7 @@ from handlers.dialog.asking import Asked, Flow, Stay
 from handlers.dialog.forms import SKIPPED, Skipped
 from handlers.dialog.messages import CODE, OPTION, QUESTION, WHEN, msg
 from handlers.dialog.text import read_digits
-from storage import addresses, answers, dialogs, inbound, outbox, tickets
+from storage import addresses, answers, dialogs, inbound, outbox, rounds, tickets
 from storage.instant import DAY, MINUTE
 
 if TYPE_CHECKING:
@@ -134,6 +134,8 @@ async def _on_its_way(turn: Turn) -> bool:
 
 async def _stands_at(turn: Turn, round_id: int, row: int) -> bool:
     """Open the question that an outbox row carries; False where its round is not open."""
+    if not await rounds.hold(turn.tx, round_id):
+        return False
     await dialogs.opened(turn.tx, [row], turn.now)
     found = await addresses.sender(turn.tx, turn.sender.channel, turn.sender.value, round_id)
     if found is None or not found.form:

@@ -107,18 +107,31 @@ async def finish(turn: Turn, form: Form) -> None:
 async def standing_round(tx: Tx, code: str, form: Form, now: int) -> Round:
     """Return the round that never closes under a code, asking this version of its form."""
     body = form.model_dump_json()
+    found = await _standing(tx, code, form.name, body)
+    if found is None and await tx.lock("standing", code):
+        found = await _standing(tx, code, form.name, body)  # two may be the first at once
+    if found is not None:
+        return found
     latest = await stored_forms.latest(tx, form.name)
     if latest is None or latest.body != body:
         latest = await stored_forms.add(tx, form.name, form.privacy, body, now)
+    older = await stored_rounds.find(tx, code)
+    if older is not None:
+        await stored_rounds.put_form(tx, older.id, latest.id)
+        return older
+    return await stored_rounds.add(
+        tx, code=code, form_id=latest.id, platform_id=None, audience="", closes_at=0,
+        by=None, now=now,
+    )  # fmt: skip
+
+
+async def _standing(tx: Tx, code: str, name: str, body: str) -> Round | None:
+    """Return a standing round, if there is one and it asks this version of its form."""
+    latest = await stored_forms.latest(tx, name)
     found = await stored_rounds.find(tx, code)
-    if found is None:
-        return await stored_rounds.add(
-            tx, code=code, form_id=latest.id, platform_id=None, audience="", closes_at=0,
-            by=None, now=now,
-        )  # fmt: skip
-    if found.form_id != latest.id:
-        await stored_rounds.put_form(tx, found.id, latest.id)
-    return found
+    if latest is None or found is None:
+        return None
+    return found if latest.body == body and found.form_id == latest.id else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class Connections:
         finally:
             self._used.discard(connection)
             # A connection that ended in the block is let go of, whatever it says to that.
-            with contextlib.suppress(*DRIVER, asyncpg.InternalClientError):
+            with contextlib.suppress(*DRIVER):
                 await pool.release(connection, timeout=CONNECT_SECONDS)
 
     def _open(self) -> asyncpg.Pool[asyncpg.Record]:
@@ -107,5 +107,5 @@ class Connections:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._pool.close()
-        except (*DRIVER, asyncpg.InternalClientError):
+        except DRIVER:
             self._pool.terminate()

@@ -25,7 +25,14 @@ class Lost(Busy):
 
 
 # What connecting, and every statement, can raise beside the server's own errors.
-DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, EOFError)
+DRIVER = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that is cut just as it is used
+    OSError,
+    TimeoutError,
+    EOFError,
+)
 
 # What the driver says of a connection that ended, which the pool has taken back by then.
 _GONE = ("closed", "closing", "released")
@@ -46,6 +53,7 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], type[SwitchboardError], 
             asyncpg.IdleInTransactionSessionTimeoutError,
             asyncpg.ReadOnlySQLTransactionError,  # a server that has become another's standby
             asyncpg.TooManyConnectionsError,
+            asyncpg.InternalClientError,
             OSError,
             TimeoutError,
             EOFError,

@@ -92,7 +92,7 @@ class PostgresTx(GatheringTx):
         """Return what was posted and not run yet."""
         return self._waiting
 
-    async def lock(self, kind: str, key: int, *, shared: bool = False) -> bool:
+    async def lock(self, kind: str, key: int | str, *, shared: bool = False) -> bool:
         """See Tx.lock: an advisory lock, held until the transaction ends."""
         await self.post(_LOCK_SHARED if shared else _LOCK, number=lock_key(kind, key))
         return True
@@ -115,7 +115,7 @@ class AbreastTx(PostgresTx):
         self._asked = True
         return await Ask(statements)
 
-    async def lock(self, kind: str, key: int, *, shared: bool = False) -> bool:
+    async def lock(self, kind: str, key: int | str, *, shared: bool = False) -> bool:
         """See Tx.lock: of those in step whoever comes second waits for the next round."""
         begun = self._asked or bool(self._waiting)
         self._taken.take(kind, key, shared=shared, begun=begun)

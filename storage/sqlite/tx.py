@@ -71,7 +71,7 @@ class SqliteTx(GatheringTx):
         self._waiting.append((statement, by_position))
         await self._hop()
 
-    async def lock(self, kind: str, key: int, *, shared: bool = False) -> bool:
+    async def lock(self, kind: str, key: int | str, *, shared: bool = False) -> bool:
         """Do nothing: there is one writer, so every unit has the whole database."""
         return False
 
@@ -94,7 +94,7 @@ class AbreastTx(SqliteTx):
         self._asked = True
         return await Ask(statements)
 
-    async def lock(self, kind: str, key: int, *, shared: bool = False) -> bool:
+    async def lock(self, kind: str, key: int | str, *, shared: bool = False) -> bool:
         """See Tx.lock: whoever comes second waits for the next round of units."""
         begun = self._asked or bool(self._waiting)
         self._taken.take(kind, key, shared=shared, begun=begun)

@@ -29,6 +29,12 @@ def test_every_file_of_the_folder_is_a_job():
         assert asyncio.iscoroutinefunction(module.run)
 
 
+async def ended(ticking):
+    """Let a clock tick no more."""
+    ticking.cancel()
+    await asyncio.gather(ticking, return_exceptions=True)
+
+
 async def test_each_job_is_run_at_its_pace_with_the_clock_s_instant(post, monkeypatch):
     """At once, since something may be long due, and again and again."""
     runs = []
@@ -38,9 +44,9 @@ async def test_each_job_is_run_at_its_pace_with_the_clock_s_instant(post, monkey
 
     monkeypatch.setattr(clock_module, "found", lambda: [job(run)])
     clock = Clock(post.database, post.alliance, lambda: 77)
-    clock.start()
+    ticking = asyncio.create_task(clock.run())
     await until(lambda: len(runs) >= 3)
-    clock.stop()
+    await ended(ticking)
     assert runs[0] == (post.database, post.alliance, 77)
 
 
@@ -53,10 +59,10 @@ async def test_a_slow_job_is_run_at_once_however_seldom(post, monkeypatch):
 
     monkeypatch.setattr(clock_module, "found", lambda: [job(run, every=3_600)])
     clock = Clock(post.database, post.alliance)
-    clock.start()
+    ticking = asyncio.create_task(clock.run())
     async with asyncio.timeout(2):
         await ran.wait()
-    clock.stop()
+    await ended(ticking)
 
 
 async def test_a_job_is_never_run_twice_at_once(post, monkeypatch, caplog):
@@ -72,9 +78,9 @@ async def test_a_job_is_never_run_twice_at_once(post, monkeypatch, caplog):
 
     monkeypatch.setattr(clock_module, "found", lambda: [job(run)])
     clock = Clock(post.database, post.alliance)
-    clock.start()
+    ticking = asyncio.create_task(clock.run())
     await until(lambda: runs[0] >= 3)
-    clock.stop()
+    await ended(ticking)
     assert most == [1]
 
 
@@ -102,9 +108,9 @@ async def test_a_stopped_clock_ticks_no_more(post, monkeypatch):
 
     monkeypatch.setattr(clock_module, "found", lambda: [job(run)])
     clock = Clock(post.database, post.alliance)
-    clock.start()
+    ticking = asyncio.create_task(clock.run())
     await until(lambda: runs)
-    clock.stop()
+    await ended(ticking)
     await asyncio.sleep(0.02)
     count = len(runs)
     await asyncio.sleep(0.05)

@@ -6,6 +6,7 @@ import pytest
 
 from storage.opening import Place, open_database
 from tests.storage.postgres import (
+    databases,
     migrated_postgres,
     postgres,
     postgres_server,
@@ -14,6 +15,7 @@ from tests.storage.postgres import (
 
 __all__ = [
     "database",
+    "databases",
     "migrated_postgres",
     "path",
     "postgres",

@@ -82,16 +82,43 @@ def postgres_template(postgres_server: str) -> str:
     return "migrated"
 
 
-@pytest.fixture
-async def migrated_postgres(postgres_server: str, postgres_template: str) -> AsyncIterator[str]:
-    """Make a database with every table; yields its address."""
-    import asyncpg  # noqa: PLC0415  as above
+class Databases:
+    """Databases with every table, made from the template as they are asked for."""
 
-    admin = await asyncpg.connect(f"{postgres_server}/postgres")
-    name = f"t{time.monotonic_ns()}"
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
-    try:
-        yield f"{postgres_server}/{name}"
-    finally:
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    def __init__(self, server: str, template: str) -> None:
+        self._server = server
+        self._template = template
+        self._made: dict[object, str] = {}
+
+    async def url(self, name: object) -> str:
+        """Return the address of the database of that name, new or made before."""
+        if name not in self._made:
+            self._made[name] = made = f"t{time.monotonic_ns()}"
+            await self._run(f"CREATE DATABASE {made} TEMPLATE {self._template}")
+        return f"{self._server}/{self._made[name]}"
+
+    async def drop(self) -> None:
+        """Drop them all."""
+        for made in self._made.values():
+            await self._run(f"DROP DATABASE {made} WITH (FORCE)")
+
+    async def _run(self, statement: str) -> None:
+        import asyncpg  # noqa: PLC0415  as above
+
+        admin = await asyncpg.connect(f"{self._server}/postgres")
+        await admin.execute(statement)
         await admin.close()
+
+
+@pytest.fixture
+async def databases(postgres_server: str, postgres_template: str) -> AsyncIterator[Databases]:
+    """Make databases for one test."""
+    found = Databases(postgres_server, postgres_template)
+    yield found
+    await found.drop()
+
+
+@pytest.fixture
+async def migrated_postgres(databases: Databases) -> str:
+    """Make a database with every table; returns its address."""
+    return await databases.url("")

@@ -6,12 +6,34 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.storage.postgres import databases, postgres_server, postgres_template
 from tests.whole.chat import Chat
-from tests.whole.world import World, world
+from tests.whole.world import World, servers, world
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+__all__ = ["databases", "postgres_server", "postgres_template"]
+
+ENGINES = ("sqlite", "postgresql")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test on both engines, but for one about the files of SQLite."""
+    files = metafunc.definition.get_closest_marker("sqlite_files")
+    metafunc.parametrize("engine", ENGINES[:1] if files else ENGINES, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The engine on which the test's worlds remember."""
+    if request.param == "sqlite":
+        yield request.param
+        return
+    token = servers.set(request.getfixturevalue("databases"))
+    yield request.param
+    servers.reset(token)
 
 
 @pytest.fixture

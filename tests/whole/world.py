@@ -6,28 +6,32 @@ import asyncio
 import contextlib
 import functools
 import itertools
+from contextvars import ContextVar
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import bot.app
-from bot.app import App
+from bot.app import EVERY_ROLE, App
 from bot.channels.base import Inbound
 from bot.config import load
 from handlers import close, poll
 from handlers.dialog.text import segments
 from storage import addresses, audience, members, platforms
 from storage.instant import clock
-from storage.opening import open_database, place
+from storage.opening import Place, open_database, place
 from storage.sqlite import migrate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from bot.app import Role
     from bot.channels.base import Event
     from storage.database import Database, Tx
+    from storage.opening import Where
     from storage.rounds import Round
+    from tests.storage.postgres import Databases
     from tests.whole.chat import Chat
 
 CONFIG = """
@@ -47,6 +51,9 @@ per_week = 0
 """
 
 _keys = itertools.count(1)
+
+# Where databases are, if the test that runs is one on PostgreSQL.
+servers: ContextVar[Databases | None] = ContextVar("servers", default=None)
 
 
 class Phone:
@@ -103,12 +110,18 @@ class Phone:
 class World:
     """The parts a test reaches into. `now` (ms) moves only by `pass_time`."""
 
-    def __init__(self, database: Database, settings: Any, chats: tuple[Chat, ...] = ()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Any,
+        chats: tuple[Chat, ...] = (),
+        roles: frozenset[Role] = EVERY_ROLE,
+    ) -> None:
         self.offset = 0
         self.database = database
         channels = bot.app.channels_of(settings) | {chat.name: chat for chat in chats}
         with patch.object(bot.app, "channels_of", return_value=channels):
-            self.app = App(settings, database, self.now)
+            self.app = App(settings, database, self.now, roles)
         self.alliance = self.app.alliance
         self.simulator: Any = self.app.channels.get("phones")
 
@@ -189,11 +202,30 @@ class World:
     async def everywhere(self, wanted: str) -> list[str]:
         """Return the tables in which a text stands, looking at every column of every row."""
         found = []
-        for (name,) in await self.rows("SELECT name FROM sqlite_master WHERE type = 'table'"):
+        for name in await self.tables():
             rows = await self.rows(f"SELECT * FROM {name}")
             if any(wanted in str(value) for row in rows for value in row):
                 found.append(name)
         return found
+
+    async def tables(self) -> list[str]:
+        """Return the names of the tables."""
+        if servers.get():
+            found = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+        else:
+            found = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1"
+        return [name for (name,) in await self.rows(found)]
+
+    async def columns(self, table: str) -> list[str]:
+        """Return the names of a table's columns, in their order."""
+        if servers.get():
+            rows = await self.rows(
+                "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public'"
+                " AND table_name = :table ORDER BY ordinal_position",
+                table=table,
+            )
+            return [str(row[0]) for row in rows]
+        return [str(row[1]) for row in await self.rows(f"PRAGMA table_info({table})")]
 
     async def run(self, sql: str, **values: Any) -> None:
         """Change something behind the program's back."""
@@ -248,11 +280,15 @@ def _empty() -> bytes:
         return path.read_bytes()
 
 
-def _lay(path: Path) -> None:
-    """Let a world that is new begin with an empty database."""
-    if not path.exists():
-        path.touch(0o600)
-        path.write_bytes(_empty())
+async def _where(folder: Path, url: str) -> Where:
+    """Return where a world's data lies; one that is new begins with an empty database."""
+    if found := servers.get():
+        return place(await found.url(folder), folder)
+    where = place(url, folder)
+    if isinstance(where, Place) and not where.path.exists():
+        where.path.touch(0o600)
+        where.path.write_bytes(_empty())
+    return where
 
 
 @contextlib.asynccontextmanager
@@ -263,12 +299,9 @@ async def world(
     path = folder / "config.toml"
     path.write_text(config)
     settings = load(path)
-    _lay(place(settings.storage.url, folder).path)
-    database = await open_database(place(settings.storage.url, folder))
-    found = World(database, settings, chats)
-    if not clocked:
-        found.app.clock.start = lambda: None  # type: ignore[method-assign]
-        found.app.clock.stop = lambda: None  # type: ignore[method-assign]
+    roles = EVERY_ROLE if clocked else EVERY_ROLE - {"clock"}
+    database = await open_database(await _where(folder, settings.storage.url))
+    found = World(database, settings, chats, roles)
     await found.app.start()
     try:
         yield found
