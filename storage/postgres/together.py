@@ -6,6 +6,7 @@ A trip costs the program more than most statements cost the server.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +14,7 @@ from storage import abreast
 from storage.errors import Busy, Closed, SwitchboardError
 from storage.job import Job
 from storage.postgres.errors import DRIVER
-from storage.postgres.statements import columns, for_each, numbered
+from storage.postgres.statements import for_each, numbered
 from storage.postgres.tx import AbreastTx, run_one
 from storage.postgres.units import roll_back
 
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from storage.postgres.units import Units
 
 T = TypeVar("T")
+
+# These statements find a few rows by their keys, joined in the order they are written.
+_BEGIN = (
+    "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL join_collapse_limit = 1"
+)
 
 # While one group waits for its commit another may run; more would only make them smaller.
 MOST_GROUPS = 2
@@ -87,7 +93,7 @@ class Together:
         """Run units in one transaction; return those that must come later."""
         async with self._connections.taken() as connection:
             try:
-                await connection.execute("BEGIN")
+                await connection.execute(_BEGIN)
                 lefts, later = await abreast.run(
                     jobs,
                     lambda taken: AbreastTx(connection, taken),
@@ -148,12 +154,19 @@ async def run_all(
 async def _for_effect(connection: Connection, statement: str, given: list[Any]) -> None:
     """Run a statement for several sets of values; locks in one order, so that none dead."""
     sets = [one for values in given for one in (values if isinstance(values, list) else [values])]
-    if numbered(statement).selects:
-        names = numbered(statement).names
-        sets.sort(key=lambda one: tuple(one[name] for name in names))
+    form = numbered(statement)
+    if form.selects:
+        sets.sort(key=form.values)
         await _select(connection, statement, sets)
+    elif len(sets) > 1 and (form.inserts or (form.updates and _differ(sets))):
+        await connection.execute(await _for_each(connection, statement), json.dumps(sets))
     else:
         await run_one(connection, statement, sets if len(sets) != 1 else sets[0])
+
+
+def _differ(sets: list[Any]) -> bool:
+    """Tell whether no row is changed twice: one statement would change it once."""
+    return len({one["id"] for one in sets}) == len(sets)
 
 
 async def _each(connection: Connection, statement: str, given: list[Any]) -> list[Found]:
@@ -163,26 +176,22 @@ async def _each(connection: Connection, statement: str, given: list[Any]) -> lis
 
 
 async def _select(connection: Connection, statement: str, given: list[Any]) -> list[Found]:
-    """Run a SELECT once for each different set of values, all in one trip."""
-    form = numbered(statement)
-    sets = [tuple(form.values(one)) for one in given]
-    different = list(dict.fromkeys(sets))
-    if len(different) == 1:
-        rows = await connection.fetch(form.text, *different[0])
-        return [(rows, len(rows))] * len(sets)
-    found: dict[tuple[Any, ...], list[Any]] = {one: [] for one in different}
-    text = for_each(statement, await _types(connection, form.text))
-    for row in await connection.fetch(text, *columns(different)):
-        found[different[row[0] - 1]].append(row[1:])
-    return [(found[one], len(found[one])) for one in sets]
+    """Run a SELECT for each set of values, all in one trip."""
+    if all(one == given[0] for one in given):
+        return [await run_one(connection, statement, given[0])] * len(given)
+    rows: list[list[Any]] = [[] for _ in given]
+    text = await _for_each(connection, statement)
+    for row in await connection.fetch(text, json.dumps(given)):
+        rows[row[0] - 1].append(row[1:])
+    return [(found, len(found)) for found in rows]
 
 
 _TYPES: dict[str, tuple[str, ...]] = {}
 
 
-async def _types(connection: Connection, text: str) -> tuple[str, ...]:
-    """Return the types of a statement's parameters, as the server infers them."""
-    if text not in _TYPES:
-        prepared = await connection.prepare(text)
-        _TYPES[text] = tuple(parameter.name for parameter in prepared.get_parameters())
-    return _TYPES[text]
+async def _for_each(connection: Connection, statement: str) -> str:
+    """Return a statement over sets of values, of the types that the server infers."""
+    if statement not in _TYPES:
+        prepared = await connection.prepare(numbered(statement).text)
+        _TYPES[statement] = tuple(parameter.name for parameter in prepared.get_parameters())
+    return for_each(statement, _TYPES[statement])

@@ -25,7 +25,11 @@ LONGEST_PAUSE = 1.0
 
 _WHO_AM_I = "SELECT CAST(pg_current_xact_id_if_assigned() AS TEXT)"
 _WHAT_BECAME = "SELECT pg_xact_status(CAST(CAST($1 AS TEXT) AS xid8))"
-_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# Whoever only reads may ask for whole audiences and rounds: those are best joined at once.
+_READ = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = on;"
+    " SET LOCAL enable_hashjoin = on"
+)
 
 
 class _InDoubt(Lost):
