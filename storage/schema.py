@@ -1,4 +1,4 @@
-"""The tables, once, as SQLAlchemy metadata. Only migrations and their test import it.
+"""The tables, once, as SQLAlchemy metadata. Migrations and `storage.tables` alone import it.
 
 Instants are BIGINT milliseconds since the epoch; JSON is TEXT. Ids are never reused.
 """
@@ -262,7 +262,7 @@ Table(
     ),
     _where("ix_outbox_queued", "channel", "kind", "until_at", "id", where="status = 'queued'"),
     _where("ix_outbox_held", "until_at", where="status = 'held'"),
-    _where("ix_outbox_sending", "lease_until", where="status = 'sending'"),
+    _where("ix_outbox_sending", "address_id", where="status = 'sending'"),
     _where("ix_outbox_unknown", "channel", "until_at", where="status = 'unknown'"),
     _where(
         "ix_outbox_waiting", "member_id",

@@ -74,8 +74,10 @@ class Together:
         while self._jobs:
             jobs = [self._jobs.popleft() for _ in range(min(len(self._jobs), abreast.MOST))]
             try:
-                later = await self._group(jobs)
-            except Busy as error:  # no connection was to be had, or a lock: nobody waits twice
+                later = await self._units.patiently(lambda j=jobs: self._group(j))  # type: ignore[misc]
+            except Busy as error:  # nobody waits as long in turn
+                jobs += self._jobs
+                self._jobs.clear()
                 _refuse(jobs, error)
                 later = []
             except (abreast.Undone, SwitchboardError):

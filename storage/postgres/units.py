@@ -58,16 +58,19 @@ class Units:
 
     async def write(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
         """Run a unit until it is durable. Raises what it raises, and Busy after `PATIENCE`."""
-        result, topics = await self._patiently(lambda: self._once(unit))
+        result, topics = await self.patiently(lambda: self._once(unit))
         self._tell(topics)
         return result
 
     async def read(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
         """Run a unit that only reads, on one snapshot."""
-        return await self._patiently(lambda: self._look(unit))
+        return await self.patiently(lambda: self._look(unit))
 
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Try until it goes well or time is over. The pauses grow, and differ by chance."""
+    async def patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until it goes well or time is over. The pauses grow, and differ by chance.
+
+        Raises what the attempt does; Again and Lost once time is over.
+        """
         loop = asyncio.get_running_loop()
         until, pause = loop.time() + PATIENCE, FIRST_PAUSE
         while True:
@@ -137,7 +140,7 @@ class Units:
                 raise Again("it is still being written")
             return found
 
-        match await self._patiently(ask):
+        match await self.patiently(ask):
             case "committed":
                 return True
             case "aborted":

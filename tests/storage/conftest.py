@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.opening import Place, open_database
+from storage.opening import Place, Server, open_database
 from tests.storage.postgres import (
     databases,
     migrated_postgres,
@@ -21,7 +21,11 @@ __all__ = [
     "postgres",
     "postgres_server",
     "postgres_template",
+    "where",
 ]
+
+
+ENGINES = ("sqlite", "postgresql")
 
 
 @pytest.fixture
@@ -30,9 +34,24 @@ def path(tmp_path):
     return tmp_path / "switchboard.db"
 
 
+def pytest_generate_tests(metafunc):
+    """Run a test on both engines, but for one of something that only SQLite has."""
+    if "where" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("sqlite_only")
+        metafunc.parametrize("where", ENGINES[:1] if only else ENGINES, indirect=True)
+
+
 @pytest.fixture
-async def database(path):
-    """Open a migrated SQLite database."""
-    found = await open_database(Place(path))
+def where(request, path):
+    """Where the test's data lies: in a file, or on a server."""
+    if request.param == "sqlite":
+        return Place(path)
+    return Server(request.getfixturevalue("migrated_postgres"))
+
+
+@pytest.fixture
+async def database(where):
+    """Open a database with every table."""
+    found = await open_database(where)
     yield found
     await found.close()

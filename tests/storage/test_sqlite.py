@@ -471,6 +471,7 @@ async def test_garbage_is_corrupt(path):
     assert path.read_bytes() == b"no database at all, " * 500
 
 
+@pytest.mark.sqlite_only
 async def test_a_damaged_page_is_found(database, path):
     """`sound` reads the whole file where it is asked to."""
     await database.sound(whole=True)
@@ -484,6 +485,7 @@ async def test_a_damaged_page_is_found(database, path):
     await again.close()
 
 
+@pytest.mark.sqlite_only
 async def test_a_disk_that_takes_nothing_is_not_sound(database):
     """Whether it can be written is seen by writing."""
     await database.sound()

@@ -20,9 +20,9 @@ ENGINES = ("sqlite", "postgresql")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test on both engines, but for one about the files of SQLite."""
-    files = metafunc.definition.get_closest_marker("sqlite_files")
-    metafunc.parametrize("engine", ENGINES[:1] if files else ENGINES, indirect=True)
+    """Run each test on both engines, but for one of something that only SQLite has."""
+    only = metafunc.definition.get_closest_marker("sqlite_only")
+    metafunc.parametrize("engine", ENGINES[:1] if only else ENGINES, indirect=True)
 
 
 @pytest.fixture(autouse=True)

@@ -205,7 +205,7 @@ async def test_swapping_what_people_chose_changes_nothing_that_is_kept(
         assert one[table] == other[table], table
 
 
-@pytest.mark.sqlite_files
+@pytest.mark.sqlite_only
 async def test_no_page_of_the_files_holds_what_somebody_chose(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,7 +227,7 @@ async def test_no_page_of_the_files_holds_what_somebody_chose(
             assert not pattern.search(content), (trace, name, "after the program ended")
 
 
-@pytest.mark.sqlite_files
+@pytest.mark.sqlite_only
 async def test_a_reader_of_an_earlier_state_only_delays_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -364,7 +364,7 @@ CREATE INDEX ix_outbox_queued ON outbox (channel, kind, until_at, id) WHERE stat
 
 CREATE INDEX ix_outbox_round ON outbox (round_id) WHERE round_id IS NOT NULL AND kind = 0;
 
-CREATE INDEX ix_outbox_sending ON outbox (lease_until) WHERE status = 'sending';
+CREATE INDEX ix_outbox_sending ON outbox (address_id) WHERE status = 'sending';
 
 CREATE INDEX ix_outbox_told ON outbox (member_id, sent_at) WHERE kind = 1 AND sent_at > 0;
 
