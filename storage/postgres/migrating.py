@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from storage.errors import BadConfig
 from storage.migrations import HEAD, is_due, script
 from storage.postgres.connections import options
 from storage.postgres.errors import DRIVER, ours
@@ -22,9 +23,12 @@ _VERSION = "SELECT version_num FROM alembic_version"
 
 @contextlib.asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    """Have a connection within the block. Raises StorageError."""
+    """Have a connection within the block. Raises BadConfig, StorageError."""
     try:
-        connection = await asyncpg.connect(**options(url))
+        try:
+            connection = await asyncpg.connect(**options(url))
+        except ValueError as error:  # the driver's word for an address, and variables, of no sense
+            raise BadConfig("storage.url, or a PG... variable, names no database server") from error
         try:
             yield connection
         finally:
