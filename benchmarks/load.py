@@ -15,6 +15,17 @@ from pathlib import Path
 import uvloop
 
 
+def whole(answer: bytes) -> bool:
+    """Tell whether all of an answer has come."""
+    end = answer.find(b"\r\n\r\n")
+    if end < 0:
+        return False
+    head = answer[:end].lower()
+    at = head.find(b"content-length:")
+    length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+    return len(answer) >= end + 4 + length
+
+
 class Client(asyncio.Protocol):
     """One connection."""
 
@@ -39,15 +50,9 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Count an answer that is whole, and send the next request."""
         self._buffer += data
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
+        if not whole(self._buffer):
             return
-        head = self._buffer[:end].lower()
-        at = head.find(b"content-length:")
-        length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
-        if len(self._buffer) < end + 4 + length:
-            return
-        self._figures["good" if self._buffer.startswith(b"HTTP/1.1 200") else "bad"] += 1
+        self._figures["good" if self._buffer.startswith(b"HTTP/1.1 20") else "bad"] += 1
         self._buffer = b""
         self._next()
 

@@ -12,8 +12,10 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmarks.engines import FILE
+from bot.config import load
 from storage import addresses, members
-from storage.opening import open_database
+from storage.opening import migrate, open_database
 from storage.opening import place as place_of
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ timezone = "UTC"
 languages = ["en"]
 country = "US"
 [storage]
-url = "sqlite:///bench.db"
+url = "{url}"
 [web]
 listen = "127.0.0.1:{port}"
 public_url = "http://127.0.0.1:{port}"
@@ -65,13 +67,15 @@ api_url = "http://127.0.0.1:{sink}"
 """
 
 
-def configure(folder: Path, port: int, port_of_sink: int, rate: float, *channels: str) -> None:
+def configure(
+    folder: Path, port: int, port_of_sink: int, rate: float, *channels: str, url: str = FILE
+) -> None:
     """Write a folder's configuration, and let this process and its children have the secrets."""
     templates = {"sms": SMS, "telegram": TELEGRAM}
     written = "".join(
         templates[name].format(sid=SID, rate=rate, sink=port_of_sink) for name in channels
     )
-    (folder / "config.toml").write_text(CONFIG.format(port=port, channels=written))
+    (folder / "config.toml").write_text(CONFIG.format(port=port, channels=written, url=url))
     for name, secrets in SECRETS.items():
         for variable, secret in secrets.items():
             os.environ.pop(variable, None)
@@ -142,9 +146,16 @@ def server(folder: Path, port: int, module: str = "bot", *arguments: str) -> Ite
         yield Served(running.pid, time.perf_counter() - began)
 
 
+async def opened(folder: Path) -> Database:
+    """Open the storage that a folder's configuration names; the caller closes it."""
+    where = place_of(load(folder / "config.toml").storage.url, folder)
+    await migrate(where)
+    return await open_database(where)
+
+
 async def fill(folder: Path, channel: str, count: int) -> Database:
     """Make a database of so many members, each with an address; the caller closes it."""
-    database = await open_database(place_of("sqlite:///bench.db", folder))
+    database = await opened(folder)
 
     async def unit(tx: Tx, low: int, high: int) -> None:
         for number in range(low, high):

@@ -69,6 +69,12 @@ class Sink(asyncio.Protocol):
                     b'{"ok":true,"result":{"id":1,"is_bot":true,"first_name":"b","username":"b_bot"}}'
                 )
             )
+        elif b"/sendsms" in line:
+            Sink.taken += 1
+            self._write(_answer(b"0: Accepted for delivery", b"202 Accepted"))
+        elif b" /received" in line:
+            Sink.taken += 1
+            self._write(_answer(b""))
         elif b" /count" in line:
             self._write(_answer(b"%d" % Sink.taken))
         else:

@@ -78,7 +78,9 @@ def test_no_file_names_a_place_of_one_machine():
     assert found == []
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "tests/requirements.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "tests/requirements.lock", "benchmarks/peers/requirements.lock"]
+)
 def test_locks_hold_no_address(lock):
     """Versions and hashes are pinned; where from is the user's own choice."""
     text = (ROOT / lock).read_text(encoding="utf-8")
