@@ -25,14 +25,15 @@ from bot.web.metrics import Metrics
 from bot.web.serving import Server, listening, server_config
 from scheduler.clock import Clock
 from storage import outbox
-from storage.errors import Conflict, StorageError
+from storage.database import SERVING
+from storage.errors import Busy, Conflict, StorageError
 from storage.instant import SECOND, clock
 from storage.opening import open_database, place
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
-    from bot.channels.base import Channel
+    from bot.channels.base import Channel, Event
     from bot.channels.simulator import SimulatorChannel
     from bot.config import Settings
     from storage.database import Database
@@ -43,12 +44,11 @@ log = structlog.get_logger()
 Role = Literal["web", "sender", "clock"]
 EVERY_ROLE: frozenset[Role] = frozenset(get_args(Role))
 
-# What every server says while it runs: what must not run beside one asks for it alone.
-SERVING = "serving"
-
 LEAST_FREE = 200 * 1_000_000
 WATCH = 5.0
 GRACE = 20
+# A provider hears in time that it must come again: Twilio waits 15 s for an answer.
+LONGEST_ACCEPT = 10.0
 
 
 def channels_of(settings: Settings) -> dict[str, Channel]:
@@ -106,7 +106,7 @@ class App:
         self.simulator = cast("SimulatorChannel | None", next(phones, None))
         self.web = doors.build(
             channels=self.channels if "web" in roles else {},
-            accept=self.intake.accept,
+            accept=self._accept,
             ready=self.problems,
             metrics=self.metrics,
             simulator=self.simulator,
@@ -140,6 +140,17 @@ class App:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for channel in self.channels.values():
             await channel.close()
+
+    async def _accept(self, events: Sequence[Event]) -> None:
+        """Accept what a request brings, soon or not at all. Raises StorageError.
+
+        What is under way then may still be done: it comes again, and is found to be here.
+        """
+        try:
+            async with asyncio.timeout(LONGEST_ACCEPT):
+                await self.intake.accept(events)
+        except TimeoutError as error:
+            raise Busy("the database does not answer in time") from error
 
     def _poll(self, channel: Channel) -> None:
         """Poll a channel for as long as no other process does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage import batches, outbox, rounds
+from storage import batches, outbox, releasing, rounds
 from storage.errors import NotFound
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ async def status(tx: Tx, name: str) -> Standing:
         batch = found
     return Standing(
         number=batch.id,
-        state=batch.state,
+        state="held by a restore" if releasing.is_held(batch) else batch.state,
         recipients=batch.recipients,
         by_status=await outbox.by_status(tx, batch.id),
         held=tuple((row[0], row[1], row[2]) for row in await outbox.held(tx, batch.id)),

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -24,6 +23,9 @@ Value = str | int | float | bytes | bool | None
 # What `Tx.notify` can tell once its unit is committed.
 OUTBOX = "outbox"  # something was queued: the sender wakes
 GATE = "gate"  # a stop, a halt or an erasure: what is claimed must be looked at again
+
+# What every server leads together with others; what must not run beside one leads it alone.
+SERVING = "serving"
 
 Engine = Literal["sqlite", "postgresql"]
 
@@ -38,16 +40,13 @@ def sql(text: str, engine: Engine | None = None) -> str:
 
 
 def sql_among(text: str) -> dict[Engine, str]:
-    """Register a statement with `{ids}` where the ids of the JSON array `:ids` stand."""
+    """Register a statement with `IN ({ids})` where the ids of the JSON array `:ids` stand."""
+    # An array's length is known to PostgreSQL's planner: a few rows are found by their ids.
+    ids = "CAST(TRANSLATE(:ids, '[]', '{}') AS BIGINT[])"
+    of_postgres = text.replace("NOT IN ({ids})", f"<> ALL ({ids})")
     return {
         "sqlite": sql(text.replace("{ids}", "SELECT value FROM json_each(:ids)"), "sqlite"),
-        "postgresql": sql(
-            text.replace(
-                "{ids}",
-                "SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(:ids AS JSON))",
-            ),
-            "postgresql",
-        ),
+        "postgresql": sql(of_postgres.replace("IN ({ids})", f"= ANY ({ids})"), "postgresql"),
     }
 
 
@@ -89,9 +88,10 @@ class Tx(Protocol):
         """Tell the listeners of a topic once this unit is committed."""
 
     async def scrub(self) -> None:
-        """Leave nothing in the files of what this unit deletes or blanks, soon after its commit.
+        """Leave nothing in the files of what this unit deletes or blanks, within a day.
 
-        Also of what earlier units did. It takes as long as writing the whole database anew.
+        Also of what earlier units did. It takes as long as writing the whole database anew, so
+        it is soon after its commit where that is short, else when there is little to do.
         """
 
 
@@ -132,9 +132,6 @@ class Database(Protocol):
 
         The whole takes as long as reading every page. Raises StorageError.
         """
-
-    async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
-        """Write a consistent copy; `progress(done, total)` in pages. Raises Conflict."""
 
     async def close(self) -> None:
         """Finish what is under way and let go."""

@@ -19,6 +19,7 @@ Status = Literal[
 ]  # fmt: skip
 
 REPLY, TOLD, SOLICITED = 0, 1, 2
+DEEPEST = 10_000
 
 # As ix_outbox_waiting has it: a query that says so word for word is served by that index.
 WAITING = "status IN ('queued', 'held', 'sending', 'unknown')"
@@ -30,7 +31,8 @@ _REPLY = sql(
 )
 _RELEASE = sql(
     "UPDATE outbox SET status = 'queued', until_at = 0 WHERE id IN (SELECT id FROM outbox"
-    " WHERE status = 'held' AND until_at <= :now ORDER BY until_at LIMIT :most)"
+    " WHERE status = 'held' AND until_at <= :now AND reason <> 'restored'"
+    " ORDER BY until_at LIMIT :most)"
 )
 _RELEASE_TURN = sql(
     "UPDATE outbox SET status = 'queued', until_at = 0 WHERE member_id = :member_id"
@@ -40,14 +42,24 @@ _RELEASE_ROUND = sql(
     "UPDATE outbox SET status = 'queued', until_at = 0 WHERE status = 'held' AND reason = 'turn'"
     " AND member_id IN (SELECT d.member_id FROM dialogs d WHERE d.round_id = :round_id)"
 )
-# A row is never held for longer than its time to live: so it is found by `until_at`.
+# A row is never held for longer than its time to live: so it is found by `until_at`. Only what
+# a restore holds may be: where its time was extended it goes on waiting for a coordinator.
 _EXPIRE = sql(
     "UPDATE outbox SET status = 'expired', settled_at = :now, recipient = '' WHERE id IN ("
     "SELECT id FROM outbox WHERE status = 'held' AND until_at <= :now AND expires_at <= :now"
     " LIMIT :most)"
 )
-# Only what nobody sends stays queued past its time: of a channel that is no longer there.
-_OVERDUE = sql("SELECT id FROM outbox WHERE status = 'queued' AND expires_at <= :now LIMIT :most")
+# Only what nobody sends stays queued past its time: of a channel that is no longer there. It is
+# looked for where the channel's next would leave, since that is what has waited longest.
+_OVERDUE = sql(
+    "SELECT q.id FROM (SELECT id, expires_at FROM outbox WHERE status = 'queued'"
+    " AND channel = :channel AND kind = :kind ORDER BY until_at, id LIMIT :most) q"
+    " WHERE q.expires_at <= :now"
+)
+_NEXT_CHANNEL = sql(
+    "SELECT channel FROM outbox WHERE status = 'queued' AND channel > :behind"
+    " ORDER BY channel LIMIT 1"
+)
 _EXPIRE_QUEUED = sql_among(
     "UPDATE outbox SET status = 'expired', settled_at = :now, recipient = ''"
     " WHERE id IN ({ids}) AND status = 'queued'"
@@ -75,7 +87,10 @@ _HELD_BY = sql(
     " AND status = 'held' GROUP BY reason ORDER BY reason"
 )
 _DEPTH = sql(
-    "SELECT kind, COUNT(*) FROM outbox WHERE channel = :channel AND status = 'queued' GROUP BY kind"
+    "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE channel = :channel"
+    " AND status = 'queued' AND kind = 0 LIMIT :most) r),"
+    " (SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE channel = :channel"
+    " AND status = 'queued' AND kind > 0 LIMIT :most) b)"
 )
 _OLDEST = sql(
     "SELECT COALESCE(MIN(o.queued_at), 0) FROM (SELECT queued_at FROM outbox"
@@ -91,6 +106,12 @@ _BLANK_ROUND = sql(
     " segments = 0,"
     " status = CASE WHEN status IN ('queued', 'held') THEN 'cancelled' ELSE status END"
     " WHERE round_id = :round_id AND round_id IS NOT NULL AND kind = 0"
+)
+_BLANK_SOME = sql(
+    "UPDATE outbox SET text = '', choices = '', said = '', round_id = NULL, question = NULL,"
+    " segments = 0 WHERE id IN (SELECT id FROM outbox WHERE round_id = :round_id"
+    " AND round_id IS NOT NULL AND kind = 0"
+    " AND status NOT IN ('queued', 'held', 'sending', 'unknown') LIMIT :most)"
 )
 _BLANK_MEMBER = sql(
     "UPDATE outbox SET text = '', choices = '', said = '', recipient = ''"
@@ -151,8 +172,18 @@ async def expire(tx: Tx, now: int, most: int) -> int:
 
 
 async def overdue(tx: Tx, now: int, most: int) -> list[int]:
-    """Return queued rows, of any channel, whose time to live is over."""
-    return [int(row[0]) for row in await tx.rows(_OVERDUE, now=now, most=most)]
+    """Return rows, queued longest on any channel, whose time to live is over.
+
+    It looks at the first `most` of each channel and kind, and finds others once these are gone.
+    """
+    found: list[int] = []
+    channel = ""
+    while row := await tx.row(_NEXT_CHANNEL, behind=channel):
+        channel = str(row[0])
+        for kind in (REPLY, TOLD, SOLICITED):
+            rows = await tx.rows(_OVERDUE, channel=channel, kind=kind, now=now, most=most)
+            found += [int(row[0]) for row in rows]
+    return found
 
 
 async def expire_queued(tx: Tx, rows: list[int], now: int) -> None:
@@ -195,8 +226,12 @@ async def held(tx: Tx, batch_id: int) -> list[Row]:
 
 
 async def depth(tx: Tx, channel: str) -> dict[int, int]:
-    """Return how many rows are queued on a channel, by kind."""
-    return {int(r[0]): int(r[1]) for r in await tx.rows(_DEPTH, channel=channel)}
+    """Return how many replies, and how many others (as TOLD), wait to leave a channel.
+
+    Counted no further than DEEPEST, so that a long queue is not read whole every few seconds.
+    """
+    [[replies, others]] = await tx.rows(_DEPTH, channel=channel, most=DEEPEST)
+    return {REPLY: int(replies), TOLD: int(others)}
 
 
 async def oldest(tx: Tx, channel: str) -> int:
@@ -208,6 +243,11 @@ async def oldest(tx: Tx, channel: str) -> int:
 async def blank_round(tx: Tx, round_id: int) -> None:
     """Blank the echoes of a round, and cut what ties them to it."""
     await tx.run(_BLANK_ROUND, round_id=round_id)
+
+
+async def blank_some(tx: Tx, round_id: int, most: int) -> int:
+    """Blank some of the echoes that have left while the round is still open."""
+    return await tx.run(_BLANK_SOME, round_id=round_id, most=most)
 
 
 async def blank_address(tx: Tx, address_id: int) -> None:

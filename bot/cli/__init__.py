@@ -23,6 +23,10 @@ COMMANDS = {
     "tickets": ("tickets", "List what people asked and what has to be looked at."),
     "replay": ("server", "Handle again the messages that could not be handled."),
     "backup": ("storehouse", "Write a copy of the database."),
+    "restore": ("restoring", "Put a backup in the place of the database."),
+    "hold": ("restoring", "Hold what waits, after a restore by other means."),
+    "release": ("releasing", "Let what a restore holds leave, or discard it."),
+    "copy": ("copying", "Copy everything to another database."),
     "demo": ("demo", "Run an alliance with virtual phones, without any account."),
 }
 

@@ -13,6 +13,7 @@ from handlers.halt import halt as stop
 from handlers.status import Standing
 from handlers.status import status as standing
 from storage.instant import clock
+from storage.restored import REASON as RESTORED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,9 @@ def status(*, path: Path, broadcast: str, as_json: bool) -> None:
         now = clock()
         found = await session.read(lambda tx: standing(tx, broadcast))
         held = [
-            f"held until {say_when(at, now, session.alliance.zone)}: {people} ({reason})"
+            f"held by a restore until `switchboard release`: {people}"
+            if reason == RESTORED
+            else f"held until {say_when(at, now, session.alliance.zone)}: {people} ({reason})"
             for reason, people, at in found.held
         ]
         return found, held

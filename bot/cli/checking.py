@@ -22,7 +22,9 @@ from storage.errors import (
     SwitchboardError,
     WrongSchema,
 )
+from storage.instant import clock
 from storage.migrations import HEAD, is_due
+from storage.releasing import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +84,13 @@ class _Check:
             if version == HEAD:
                 async with opened(self.settings, new=False) as session:
                     await session.database.sound(whole=True)
+                    held, unknown, planned = await session.read(lambda tx: count(tx, clock()))
                 click.echo(f"storage: {where} is sound")
+                if held or unknown or planned:
+                    click.echo(
+                        f"storage: a restore holds {held + unknown} messages and {planned} planned"
+                        " broadcasts: see `switchboard release`"
+                    )
             elif isinstance(where, opening.Server):
                 raise WrongSchema(f"{where} does not have schema {HEAD}: run `switchboard migrate`")
             elif version is None:

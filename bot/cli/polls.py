@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +18,24 @@ from handlers.dialog.forms import said
 from handlers.dialog.perform import read_audience
 from handlers.dialog.when import read_when, say_when
 from storage import rounds
+from storage.answers import BREAKDOWNS
 from storage.errors import NotFound
 from storage.instant import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from bot.cli.session import Session
     from handlers.dialog.forms import Form
     from handlers.dialog.results import Result
+    from storage.answers import Breakdown
     from storage.database import Tx
     from storage.rounds import Round
+
+
+# Between units of one command, so that a server beside it gets its turn.
+PAUSE = 0.03
 
 
 @click.command(
@@ -40,6 +47,10 @@ if TYPE_CHECKING:
 @click.option("--audience", default="all", show_default=True, metavar="EXPR", help="Who is asked.")
 @click.option("--closes", "when", default="72h", show_default=True, metavar="WHEN")
 @click.option("--named", is_flag=True, help="Answers carry names; people are told so.")
+@click.option(
+    "--by", "breakdown", type=click.Choice(BREAKDOWNS), default="sector", show_default=True,
+    help="What the result's figures are broken down by.",
+)  # fmt: skip
 @with_yes
 @with_config
 def poll(
@@ -50,6 +61,7 @@ def poll(
     audience: str,
     when: str,
     named: bool,
+    breakdown: Breakdown,
     yes: bool,
 ) -> None:
     """Ask an audience QUESTION, and print the code of the poll.
@@ -71,9 +83,10 @@ def poll(
         preview.confirm(yes=yes)
         round_, _ = await session.write(
             lambda tx: polling.poll(
-                tx, alliance, tree, asked, closes_at=closes_at, by=None, now=clock()
+                tx, alliance, tree, asked, closes_at=closes_at, by=None, now=clock(),
+                breakdown=breakdown,
             )
-        )
+        )  # fmt: skip
         return round_.code
 
     click.echo(run(path, act))
@@ -85,6 +98,14 @@ async def _poll(tx: Tx, code: str) -> Round:
     if not found.closes_at:
         raise NotFound(f"there is no poll {code.upper()!r}")
     return found
+
+
+async def _little_by_little(session: Session, unit: Callable[[Tx], Awaitable[bool]]) -> None:
+    """Run a unit until it says that there is no more, and let a server beside us have its turn."""
+    more = await session.write(unit)
+    while more:
+        await asyncio.sleep(PAUSE)
+        more = await session.write(unit)
 
 
 @click.command(epilog="Example: switchboard close P3")
@@ -99,7 +120,14 @@ def close(path: Path, code: str) -> None:
             await closing.close(tx, session.alliance, found, None, clock())
             return found.code
 
-        return await session.write(unit)
+        async def eased(tx: Tx) -> bool:
+            return await closing.ease(tx, await _poll(tx, code))
+
+        await _little_by_little(session, eased)
+        closed = await session.write(unit)
+        round_id = (await session.read(lambda tx: rounds.by_code(tx, code))).id
+        await _little_by_little(session, lambda tx: closing.sweep(tx, round_id))
+        return closed
 
     click.echo(f"{run(path, act)} is closed")
 
@@ -132,7 +160,7 @@ def extend(path: Path, code: str, when: str) -> None:
 def result(*, path: Path, code: str, as_json: bool) -> None:
     """Show how many chose what, as far as nobody can be recognised by it.
 
-    Figures by sector come once the poll has closed.
+    Figures by sector, or by type, come once the poll has closed.
     """
 
     async def act(session: Session) -> dict[str, Any]:
@@ -170,7 +198,7 @@ def _figures(round_: Round, form: Form, found: Result, language: str) -> dict[st
     }
     if found.groups:
         figures["groups"] = [
-            {"sector": g.name, "counts": None if g.counts is None else counts(g.counts)}
+            {round_.breakdown: g.name, "counts": None if g.counts is None else counts(g.counts)}
             for g in found.groups
         ]
     return figures
@@ -186,4 +214,4 @@ def _say(found: dict[str, Any]) -> None:
     for group in found.get("groups", ()):
         counts = group["counts"]
         shown = "hidden" if counts is None else ", ".join(f"{t} {n}" for t, n in counts.items())
-        click.echo(f"{group['sector']}: {shown}")
+        click.echo(f"{next(iter(group.values()))}: {shown}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 
 import click
 
+from bot.cli.progress import bar
 from bot.cli.session import load, opened, place, with_config
-from storage import opening
+from storage import backups, opening
 from storage.migrations import HEAD
 
 
@@ -32,10 +32,5 @@ def backup(path: Path, file: Path) -> None:
 
 async def _backup(path: Path, file: Path) -> None:
     async with opened(load(path), new=False) as session:
-        with click.progressbar(length=1, label="pages", show_pos=True, file=sys.stderr) as bar:
-
-            def progress(done: int, total: int) -> None:
-                bar.length = total
-                bar.update(done - bar.pos)
-
-            await session.database.backup(file, progress)
+        with bar("copying") as progress:
+            await backups.backup(session.database, file, progress)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from storage.database import GATE, OUTBOX, sql
-from storage.errors import Closed, Conflict
+from storage.errors import Closed
 from storage.postgres.connections import Connections
 from storage.postgres.scrubbing import Scrubbing
 from storage.postgres.standing import Standing
@@ -21,7 +21,6 @@ from storage.postgres.units import Units
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
 
     from storage.database import Tx
 
@@ -107,10 +106,6 @@ class PostgresDatabase:
         if whole:
             await self.read(every)
         await self.write(touch)
-
-    async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
-        """See Database.backup."""
-        raise Conflict("a PostgreSQL database is backed up by its copy: see the manual")
 
     async def close(self) -> None:
         """See Database.close."""

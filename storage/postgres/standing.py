@@ -14,7 +14,7 @@ import structlog
 
 from storage.database import GATE, OUTBOX
 from storage.errors import Closed, Conflict
-from storage.postgres.connections import options
+from storage.postgres.connections import SETTINGS, options
 from storage.postgres.errors import DRIVER
 from storage.postgres.tx import lock_key
 
@@ -28,6 +28,8 @@ BEAT_SECONDS = 2.0
 ANSWER_SECONDS = 3.0
 TRY_SECONDS = 2.0
 AGAIN_SECONDS = 0.5
+# A process whose heart stands still, frozen or cut off, must not hold its parts for long.
+LONGEST_REST = "6s"
 
 
 class Standing:
@@ -93,7 +95,9 @@ class Standing:
                 continue
             try:
                 async with self._turn:
-                    return await connection.fetchval(statement, *values, timeout=ANSWER_SECONDS)
+                    found = await connection.fetchval(statement, *values, timeout=ANSWER_SECONDS)
+                if self._connection is connection:  # else what it found is lost with it
+                    return found
             except DRIVER:
                 connection.terminate()
                 await asyncio.sleep(AGAIN_SECONDS)
@@ -101,7 +105,7 @@ class Standing:
     async def _stand_forever(self) -> None:
         while True:
             try:
-                self._connection = await asyncpg.connect(**options(self._url))
+                self._connection = await self._connect()
                 await self._stand(self._connection)
             except DRIVER as error:
                 log.warning("database_is_away", error=type(error).__name__)
@@ -109,8 +113,14 @@ class Standing:
                 self._let_go()
             await asyncio.sleep(AGAIN_SECONDS)
 
+    async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
+        settings = SETTINGS | {"idle_session_timeout": LONGEST_REST}
+        return await asyncpg.connect(**options(self._url) | {"server_settings": settings})
+
     async def _stand(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Listen until the connection is lost. Raises what the driver does."""
+        ended = asyncio.Event()
+        connection.add_termination_listener(lambda _: ended.set())
         await connection.add_listener(CHANNEL, self._told)
         self._here.set()
         for topic in (OUTBOX, GATE):  # whatever was told meanwhile
@@ -118,7 +128,9 @@ class Standing:
         while not connection.is_closed():
             async with self._turn:
                 await connection.fetchval("SELECT 1", timeout=ANSWER_SECONDS)
-            await asyncio.sleep(BEAT_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await ended.wait()
 
     def _told(self, _connection: Any, _pid: int, _channel: str, payload: Any) -> None:  # noqa: ANN401
         topic, _, who = str(payload).partition(" ")

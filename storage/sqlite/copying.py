@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from storage.errors import Conflict, Corrupt, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PAGES_AT_ONCE = 512
@@ -28,19 +28,29 @@ def copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> No
     """
     if str(target.resolve()) in [f"{source.resolve()}{ending}" for ending in BESIDE]:
         raise Conflict(f"{target.name} is a name that the database keeps for itself")
+    with partial(target) as file:
+        _fill(file, source, progress)
+
+
+@contextlib.contextmanager
+def partial(target: Path) -> Iterator[Path]:
+    """Have an empty file that becomes `target` at the block's end, and is gone after an error.
+
+    Raises: Conflict where the target is there already; StorageError.
+    """
     if target.exists():
         raise Conflict(f"{target} is there already")
-    partial = target.with_name(target.name + ".part")
+    file = target.with_name(target.name + ".part")
     try:
-        partial.unlink(missing_ok=True)
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        _fill(partial, source, progress)
-        partial.replace(target)
+        file.unlink(missing_ok=True)
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield file
+        file.replace(target)
     except OSError as error:
         raise StorageError(f"can't write {target}: {error.strerror}") from error
     finally:
         with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
 
 
 def _fill(target: Path, source: Path, progress: Callable[[int, int], None]) -> None:
@@ -56,6 +66,11 @@ def _fill(target: Path, source: Path, progress: Callable[[int, int], None]) -> N
             pages=PAGES_AT_ONCE,
             progress=lambda _status, left, total: progress(total - left, total),
         )
-        new.execute("PRAGMA journal_mode = DELETE")
-        if [row[0] for row in new.execute("PRAGMA quick_check(1)")] != ["ok"]:
-            raise Corrupt("the database file is damaged: restore a backup")
+        seal(new)
+
+
+def seal(copy: sqlite3.Connection) -> None:
+    """Let a copy be one file, without a log beside. Raises Corrupt where it isn't sound."""
+    copy.execute("PRAGMA journal_mode = DELETE")
+    if [row[0] for row in copy.execute("PRAGMA quick_check(1)")] != ["ok"]:
+        raise Corrupt("the database file is damaged: restore a backup")

@@ -83,7 +83,10 @@ class SqliteDatabase:
         await self.write(touch)
 
     async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
-        """See Database.backup: SQLite's online backup, readable by its owner alone."""
+        """Write a consistent copy that only its owner can read; `progress(done, total)` in pages.
+
+        Raises: Conflict where the target is there already; Corrupt, StorageError.
+        """
         stop = threading.Event()
 
         def told(done: int, total: int) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import aiosqlite
 
+from storage.sqlite import wide
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
@@ -72,7 +74,7 @@ def _run(
     try:
         for position, (statement, values) in enumerate(statements):  # noqa: B007
             if isinstance(values, list):
-                changed = connection.executemany(statement, values).rowcount
+                changed = wide.run(connection, statement, values)
                 rows = []
             else:
                 cursor = connection.execute(statement, values)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from storage.abreast import Ask
 from storage.gathering import GatheringTx
+from storage.instant import clock
 from storage.sqlite import hop
 from storage.sqlite.errors import ours
-from storage.sqlite.scrubbing import MARK
+from storage.sqlite.scrubbing import marked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +78,8 @@ class SqliteTx(GatheringTx):
 
     async def scrub(self) -> None:
         """See Tx.scrub: the mark is kept in the file, so that a crash does not lose it."""
-        await self.run(MARK)
+        [[found]] = await self.rows("PRAGMA user_version")
+        await self.run(f"PRAGMA user_version = {marked(int(found), clock())}")
         self.topics.add(SCRUB)
 
 

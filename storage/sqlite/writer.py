@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from storage import abreast
 from storage.errors import Closed, StorageError, SwitchboardError
+from storage.gathering import together
 from storage.job import Job
 from storage.sqlite import hop
+from storage.sqlite.calm import Calm
 from storage.sqlite.connecting import let_go, opened
 from storage.sqlite.errors import ours
 from storage.sqlite.scrubbing import Scrubbing
@@ -56,7 +57,8 @@ class Writer:
         self._broken = False
         self._closing = False
         self._work = asyncio.Event()
-        self._scrubbing = Scrubbing(path, self._work.set)
+        self._calm = Calm(asyncio.get_running_loop().time)
+        self._scrubbing = Scrubbing(path, self._work.set, self._calm.seconds)
         self._task = asyncio.create_task(self._write_forever(), name="sqlite-writer")
 
     async def write(self, unit: Callable[[Tx], Awaitable[T]], *, abreast: bool = False) -> T:
@@ -104,6 +106,7 @@ class Writer:
 
     async def _next_group(self) -> None:
         """Run waiting units, and resume those who wait for them, whatever happens."""
+        began = asyncio.get_running_loop().time()
         self._group = []
         try:
             await self._together(self._group)
@@ -116,6 +119,7 @@ class Writer:
         group, self._group = self._group, []
         for job in group:
             job.resume()
+        self._calm.worked(asyncio.get_running_loop().time() - began)
         topics = {topic for job in group for topic in job.topics}
         for topic in topics - {SCRUB}:
             self._tell(topic)
@@ -170,13 +174,13 @@ class Writer:
         for job in later:
             group.remove(job)
         self._jobs.extendleft(reversed(later))
-        return list(chain.from_iterable(lefts))
+        return together(lefts)
 
     async def _run_all(
         self, lefts: Sequence[list[Statement]], asked: Sequence[list[Statement]]
     ) -> list[Found]:
         try:
-            return (await self.connection.batches([[*chain.from_iterable(lefts)], *asked]))[1:]
+            return (await self.connection.batches([together(lefts), *asked]))[1:]
         except hop.Failed as failed:
             raise abreast.Undone from failed
 

@@ -313,6 +313,7 @@ async def test_a_backup_broken_off_leaves_nothing(db, path, tmp_path):
     assert not [found for found in tmp_path.iterdir() if found.name.startswith("copy")]
 
 
+@pytest.mark.sqlite_only
 async def test_a_backup_of_a_damaged_file_is_refused(database, path, tmp_path):
     """A copy that could not be restored is not called a backup."""
     await database.close()

@@ -10,6 +10,14 @@ from click.testing import CliRunner
 
 from bot.cli import cli
 from storage import opening
+from tests.storage.postgres import (
+    databases,
+    migrated_postgres,
+    postgres_server,
+    postgres_template,
+)
+
+__all__ = ["databases", "migrated_postgres", "postgres_server", "postgres_template"]
 
 CONFIG = """\
 [alliance]
@@ -38,7 +46,7 @@ def _logs_as_they_are(monkeypatch):
 def empty_database(tmp_path_factory):
     """Return a database with its tables and nothing in them."""
     path = tmp_path_factory.mktemp("empty") / "switchboard.db"
-    opening.migrate(path)
+    asyncio.run(opening.migrate(opening.Place(path)))
     return path
 
 

@@ -120,6 +120,17 @@ def test_a_closed_poll(switchboard, read):
     assert "civil: Taps 2, Price 3\n" in shown
 
 
+def test_a_poll_is_broken_down_by_what_was_chosen(switchboard, read):
+    """By stakeholder type, if it was asked so; the total is the same."""
+    switchboard(*POLL, "--by", "type")
+    types = "UPDATE members SET type = CASE WHEN id < 6 THEN 'donor' ELSE 'business' END"
+    read(lambda tx: tx.run(types))
+    answer(read, {1: "1", 2: "1", 3: "2", 4: "2", 5: "2"})
+    switchboard("close", "P1")
+    assert result(switchboard)["groups"] == [{"type": "donor", "counts": {"Taps": 2, "Price": 3}}]
+    assert "donor: Taps 2, Price 3\n" in switchboard("result", "P1").stdout
+
+
 def test_a_small_group_is_hidden(switchboard, read):
     """A group that would give somebody away has null for its counts."""
     switchboard(*POLL)

@@ -48,6 +48,23 @@ def test_a_bad_configuration_is_told(switchboard, folder):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--only", "web,sendr"), "--only names one or more of web, sender and clock"),
+        (("--only", ""), "--only names one or more of web, sender and clock"),
+        (("--listen", "8081"), "--listen is an address and a port such as 127.0.0.1:8081"),
+        (("--listen", "127.0.0.1:99999"), "--listen is an address and a port"),
+        (("--only", "web"), "virtual phones live in one process: run it without --only"),
+    ],
+)
+def test_what_serve_does_not_understand(switchboard, arguments, said):
+    """A role or an address that there is not is told in one line, with one that is right."""
+    result = switchboard("serve", *arguments, code=1)
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     ("counts", "code", "stdout"), [((2, 0), 0, "handled: 2\n"), ((1, 3), 1, "handled: 1\n")]
 )
 def test_replay_counts(switchboard, monkeypatch, counts, code, stdout):
