@@ -5,7 +5,7 @@ PYTHON ?= python3
 JOBS ?= 2
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: setup tools demo test check bench peers lock
+.PHONY: setup tools demo test plans faults day check bench peers bench-peers lock
 .DELETE_ON_ERROR:
 
 setup: .venv/.project
@@ -49,13 +49,32 @@ test: tools
 	@echo "All of handlers/ must be covered:"
 	@.venv/bin/coverage report --include='handlers/*' --fail-under=100
 
+# What each statement costs with a million members and ten million messages: some minutes, 10 GB.
+plans: tools
+	@PLANS_PEOPLE=1000000 .venv/bin/pytest -q tests/storage/test_plans.py \
+		tests/storage/test_plans_postgres.py
+
+# A day of an alliance at 60 times its speed, on each engine: three quarters of an hour.
+day: tools
+	@.venv/bin/python -m tests.faults.day --engine sqlite $(if $(SEED),--seed $(SEED))
+	@.venv/bin/python -m tests.faults.day --engine postgres $(if $(SEED),--seed $(SEED))
+
 check: tools
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
+# Faults of every kind, by a seed: make faults RUNS=1000 SEED=7 (docs/faults.md).
+RUNS ?= 100
+faults: tools
+	@.venv/bin/python -m tests.faults --runs $(RUNS) $(if $(SEED),--seed $(SEED)) \
+		$(if $(ENGINE),--engine $(ENGINE)) $(if $(KIND),--kind $(KIND)) \
+		$(if $(FROM),--from $(FROM))
+
+# A peer that can't be installed is not measured; with REQUIRE_PEERS=1 that is a failure.
 bench: tools
+	@$(MAKE) --no-print-directory bench-peers || test -z "$$REQUIRE_PEERS"
 	@.venv/bin/python -m benchmarks
 
 # Real third-party peers for tests/peers, which skip without them.
@@ -72,6 +91,21 @@ peers: .peers/.installed
 	@cd .peers && npm ci --silent --no-audit --no-fund
 	@touch $@
 
+# What `python -m benchmarks peers` measures itself against, in an environment of its own.
+bench-peers: .peers/venv/.installed
+	@test -x /usr/sbin/bearerbox -a -x /usr/lib/kannel/test/fakesmsc || test "$$(id -u)" != 0 || \
+		{ apt-get update -qq; apt-get install -qq -y --no-install-recommends kannel \
+		kannel-extras; } >/dev/null
+	@test -x /usr/sbin/bearerbox -a -x /usr/lib/kannel/test/fakesmsc || \
+		{ echo "Kannel is a peer: apt-get install kannel kannel-extras" >&2; exit 1; }
+
+.peers/venv/.installed: benchmarks/peers/requirements.lock
+	@$(PYTHON) -m venv --clear .peers/venv
+	@echo "Installing what benchmarks/peers/requirements.lock names ..."
+	@.peers/venv/bin/python -m pip --disable-pip-version-check --quiet --no-input install \
+		--require-hashes -r $<
+	@touch $@
+
 # Pin the newest versions that pyproject.toml allows, with hashes and without addresses.
 UV = $(shell command -v uv || echo .venv/bin/uv)
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -82,3 +116,4 @@ lock:
 	@printf 'hatchling\neditables\n' | $(COMPILE) pyproject.toml - -o requirements.lock
 	@$(COMPILE) --extra dev pyproject.toml -c requirements.lock -o tests/requirements.lock \
 		$$(sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' requirements.lock)
+	@$(COMPILE) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.lock

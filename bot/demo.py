@@ -150,13 +150,8 @@ async def _answer(
 ) -> None:
     """Let these questions have been sent, and answered."""
     await settling.settle_sent(
-        tx,
-        [
-            {"id": row.id, "attempt": row.attempt, "provider_id": f"demo-{row.id}",
-             "segments": 1, "at": now, "now": now}
-            for row in asked
-        ],
-    )  # fmt: skip
+        tx, [(row.id, row.attempt, f"demo-{row.id}", 1, now) for row in asked], now
+    )
     await settling.introduced(tx, [row.id for row in asked])
     for row in asked:
         if row.member_id is not None and row.address_id is not None:

@@ -20,21 +20,45 @@ if TYPE_CHECKING:
     from storage.rounds import Round
 
 
+# So much of a close is done in one unit, before it and after, so that replies pass between.
+EASED = 2_000
+
+
+async def ease(tx: Tx, round_: Round) -> bool:
+    """Blank some of what the close of an anonymous round blanks, before it; False when all is.
+
+    It changes no answer, and makes the close itself short: that is one unit, however many
+    have answered.
+    """
+    form = forms.load((await stored_forms.by_id(tx, round_.form_id)).body)
+    if form.privacy != "anonymous" or round_.state != "open":
+        return False
+    arrived = await inbound.blank_some(tx, round_.id, EASED)
+    left = await outbox.blank_some(tx, round_.id, EASED)
+    return EASED in (arrived, left)
+
+
+async def sweep(tx: Tx, round_id: int) -> bool:
+    """Forget where some stood in a round that has closed; False when all is forgotten."""
+    return await dialogs.end_some(tx, round_id, EASED) == EASED
+
+
 async def close(tx: Tx, alliance: Alliance, round_: Round, by: int | None, now: int) -> None:
     """Close a round for good and send each respondent the result once.
 
+    Of very many `sweep` has to forget after it where they stood, which tells no choice.
     Raises Conflict when it is closed already, NotFound for a round that never closes.
     """
     if not round_.closes_at:  # sign-up and the like ask about the person, for ever
         raise NotFound(f"there is no poll {round_.code!r}")
     await tx.lock("round", round_.id)
     form = forms.load((await stored_forms.by_id(tx, round_.form_id)).body)
-    found = await _count(tx, alliance, round_.id, form)
+    found = await _count(tx, alliance, round_, form)
     if not await rounds.close(tx, round_.id, results.dump(found), now):
         raise Conflict(f"{round_.code} is closed already")
     await answers.keep_who(tx, round_.id)
     await outbox.release_round(tx, round_.id)
-    await dialogs.end_round(tx, round_.id)
+    await dialogs.end_some(tx, round_.id, EASED)
     if form.privacy == "anonymous":
         await answers.forget(tx, round_.id)
         await inbound.blank_round(tx, round_.id)
@@ -47,22 +71,19 @@ async def close(tx: Tx, alliance: Alliance, round_: Round, by: int | None, now: 
 
 
 async def _count(
-    tx: Tx, alliance: Alliance, round_id: int, form: forms.Form
+    tx: Tx, alliance: Alliance, round_: Round, form: forms.Form
 ) -> list[results.Result]:
-    totals = await answers.counts(tx, round_id)
-    sectors = await answers.by_sector(tx, round_id)
+    """Count each question once, by group: the totals are the groups' sums."""
+    by_group = await answers.by_group(tx, round_.id, round_.breakdown)
     found = []
     for position, _ in enumerate(form.questions):
         groups: dict[str, Counts] = {
-            sector or "not said": by_question[position]
-            for sector, by_question in sectors.items()
+            group or "not said": by_question[position]
+            for group, by_question in sorted(by_group.items())
             if position in by_question
         }
-        found.append(
-            results.result(
-                form, position, totals.get(position, {}), groups, alliance.smallest_group
-            )
-        )
+        totals = results.together(groups.values())
+        found.append(results.result(form, position, totals, groups, alliance.smallest_group))
     return found
 
 

@@ -12,8 +12,8 @@ from handlers.dialog.perform import Telling, tell
 from handlers.dialog.stop import stop_word
 from handlers.dialog.text import clean, fold, plain, read_digits
 from handlers.dialog.turn import words
-from storage import batches, platforms, rounds
 from storage import forms as stored_forms
+from storage import platforms, recipients, rounds
 from storage.audience import Platform as Place
 from storage.errors import BadInput
 from storage.instant import HOUR
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handlers.dialog.turn import Alliance
+    from storage.answers import Breakdown
     from storage.audience import Audience
     from storage.database import Tx
     from storage.rounds import Round
@@ -96,6 +97,7 @@ async def poll(
     closes_at: int,
     by: int | None,
     now: int,
+    breakdown: Breakdown = "sector",
 ) -> tuple[Round, int]:
     """Ask an audience, and return the round and the number of its broadcast.
 
@@ -103,7 +105,7 @@ async def poll(
     """
     if closes_at <= now:
         raise BadInput("a poll can't close before it opens")
-    people = sum(row[4] for row in await batches.reach(tx, audience))
+    people = await recipients.people(tx, audience, alliance.smallest_group)
     if asked.privacy == "anonymous" and people < alliance.smallest_group:
         raise BadInput(
             f"an anonymous poll needs an audience of {alliance.smallest_group}, this one has"
@@ -114,7 +116,7 @@ async def poll(
     stored = await stored_forms.add(tx, asked.name, asked.privacy, asked.model_dump_json(), now)
     round_ = await rounds.add(
         tx, form_id=stored.id, platform_id=platform_id, audience=expressions.show(audience),
-        closes_at=closes_at, by=by, now=now,
+        closes_at=closes_at, by=by, now=now, breakdown=breakdown,
     )  # fmt: skip
     telling = Telling(
         kind="poll",

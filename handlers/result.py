@@ -9,6 +9,7 @@ from handlers.dialog.messages import CODE, msg
 from handlers.dialog.turn import command
 from storage import answers, rounds
 from storage import forms as stored_forms
+from storage.instant import SECOND
 
 if TYPE_CHECKING:
     from handlers.dialog.results import Result
@@ -20,7 +21,14 @@ NO_SUCH = msg("There is no poll {code}. POLLS shows what is open.", code=CODE)
 WHICH = msg("Send RESULT and the code of the poll, for example: RESULT P12")
 
 
-async def result(tx: Tx, alliance: Alliance, round_: Round) -> tuple[forms.Form, list[Result]]:
+# While very many are counted nothing else is written. So a count stands for some hundred times
+# as long as it took: in ms for each answer, and only where that is a second or more.
+STANDS = 0.08
+
+
+async def result(
+    tx: Tx, alliance: Alliance, round_: Round, now: int
+) -> tuple[forms.Form, list[Result]]:
     """Return a round's form and what may be shown of each question: by group once closed.
 
     While an anonymous round is open its totals stand still until as many more have answered
@@ -28,7 +36,7 @@ async def result(tx: Tx, alliance: Alliance, round_: Round) -> tuple[forms.Form,
     """
     form = forms.load((await stored_forms.by_id(tx, round_.form_id)).body)
     shown = results.load(round_.result) if round_.result else []
-    if round_.state == "closed":
+    if round_.state == "closed" or (shown and now < _stands_until(round_.result, shown)):
         return form, shown
     counts = await answers.counts(tx, round_.id)
     smallest = alliance.smallest_group
@@ -36,12 +44,24 @@ async def result(tx: Tx, alliance: Alliance, round_: Round) -> tuple[forms.Form,
         results.result(form, position, counts.get(position, {}), None, smallest)
         for position, _ in enumerate(form.questions)
     ]
-    if form.privacy != "anonymous" or found[0].counts is None:
-        return form, found
-    if shown and found[0].answers < shown[0].answers + smallest:
-        return form, shown
-    await rounds.show(tx, round_.id, results.dump(found))
+    stands = _stands(found) > 0
+    if form.privacy == "anonymous":
+        if found[0].counts is None:
+            return form, found
+        if shown and found[0].answers < shown[0].answers + smallest:
+            found = shown
+    if stands or (form.privacy == "anonymous" and found is not shown):
+        await rounds.show(tx, round_.id, results.dump(found, now if stands else 0))
     return form, found
+
+
+def _stands(found: list[Result]) -> int:
+    lasts = round(STANDS * found[0].answers)
+    return lasts if lasts >= SECOND else 0
+
+
+def _stands_until(text: str, shown: list[Result]) -> int:
+    return results.counted_at(text) + _stands(shown)
 
 
 @command("RESULT")
@@ -56,7 +76,7 @@ async def result_of(turn: Turn, rest: str) -> None:
     if round_ is None or not round_.closes_at:
         turn.say(NO_SUCH, code=code)
         return
-    form, found = await result(turn.tx, turn.alliance, round_)
+    form, found = await result(turn.tx, turn.alliance, round_, turn.now)
     closed = round_.state == "closed"
     turn.reply(
         results.say(

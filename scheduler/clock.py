@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+# How often the clock on the wall is compared with one that never goes back, and what is a jump.
+LOOK = 1.0
+BACK = 1.0
+
 
 def found() -> list[ModuleType]:
     """Return every job: the modules of `scheduler.jobs`."""
@@ -32,6 +36,22 @@ def found() -> list[ModuleType]:
         importlib.import_module(f"scheduler.jobs.{module.name}")
         for module in pkgutil.iter_modules(jobs.__path__)
     ]
+
+
+async def _keep_time(scheduler: AsyncIOScheduler) -> None:
+    """Tick at once when the machine's clock is set back, for ever.
+
+    The library goes by that clock: an hour back, and no job would run for an hour.
+    """
+    loop = asyncio.get_running_loop()
+    ahead = datetime.now(UTC).timestamp() - loop.time()
+    while True:
+        await asyncio.sleep(LOOK)
+        before, ahead = ahead, datetime.now(UTC).timestamp() - loop.time()
+        if ahead < before - BACK:
+            log.warning("clock_set_back", seconds=round(before - ahead))
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=datetime.now(UTC))
 
 
 class Clock:
@@ -57,7 +77,7 @@ class Clock:
             )  # fmt: skip
         scheduler.start()
         try:
-            await asyncio.get_running_loop().create_future()
+            await _keep_time(scheduler)
         finally:
             scheduler.shutdown(wait=False)
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from storage.database import sql
 
 if TYPE_CHECKING:
-    from storage.database import Row, Tx
+    from storage.database import Tx
 
 # "carrier": the person opted out at the carrier; only START from itself lifts it.
 # "hidden": somebody of whom nothing is kept; `value` is a keyed hash.
 State = Literal["ok", "dead", "blocked", "carrier", "group", "hidden"]
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(NamedTuple):
     """Who wrote: an address, the person it belongs to, and the question they stand at.
 
     Ids of what there is none of are 0, texts "", instants (ms) 0. `dialog` is what the
@@ -135,10 +133,6 @@ _RENAME = sql(
 _KNOWN = sql("SELECT id FROM addresses WHERE channel = :channel AND value = :value")
 
 
-def _sender(row: Row) -> Sender:
-    return Sender(*row)
-
-
 async def sender(
     tx: Tx, channel: str, value: str, round_id: int = 0, key: str = ""
 ) -> Sender | None:
@@ -148,7 +142,7 @@ async def sender(
     hash of a message's key it also tells whether that message was here before.
     """
     row = await tx.row(_SENDER, channel=channel, value=value, round_id=round_id, key=key)
-    return _sender(row) if row else None
+    return Sender._make(row) if row else None
 
 
 async def add(tx: Tx, channel: str, value: str, now: int) -> int:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from storage.database import sql
 
 if TYPE_CHECKING:
-    from storage.database import Tx
+    from collections.abc import AsyncIterator
+
+    from storage.database import Row, Tx
+
+# What a round's figures can be broken down by: something its members said of themselves.
+Breakdown = Literal["sector", "type"]
+BREAKDOWNS: tuple[Breakdown, ...] = ("sector", "type")
+
+# How many gave each value, by question and value.
+Counts = dict[int, dict[str, int]]
 
 _PUT = sql(
     "INSERT INTO answers (round_id, member_id, question, value, at)"
@@ -19,11 +28,24 @@ _OF = sql(
     "SELECT question, value FROM answers WHERE round_id = :round_id AND member_id = :member_id"
 )
 _COUNTS = sql(
-    "SELECT question, value, COUNT(*) FROM answers WHERE round_id = :round_id GROUP BY 1, 2"
+    "SELECT question, value, COUNT(*) FROM answers WHERE round_id = :round_id"
+    " AND member_id > :after AND member_id <= :last GROUP BY 1, 2"
 )
-_GROUPS = sql(
-    "SELECT m.sector, a.question, a.value, COUNT(*) FROM answers a"
-    " JOIN members m ON m.id = a.member_id WHERE a.round_id = :round_id GROUP BY 1, 2, 3"
+_GROUPS = {
+    field: sql(
+        f"SELECT a.question, a.value, COUNT(*), m.{field} FROM answers a"
+        " JOIN members m ON m.id = a.member_id WHERE a.round_id = :round_id"
+        " AND a.member_id > :after AND a.member_id <= :last GROUP BY 1, 2, 4"
+    )
+    for field in BREAKDOWNS
+}
+# SQLite sorts to group, and is twice as fast with so few at once; PostgreSQL needs no sorting.
+_AT_ONCE = 2_000
+_EVERYBODY = 2**63 - 1
+_END = sql(
+    "SELECT member_id FROM answers WHERE round_id = :round_id AND member_id > :after"
+    " ORDER BY member_id LIMIT 1 OFFSET :most",
+    "sqlite",
 )
 _KEEP_WHO = sql(
     "INSERT INTO respondents (round_id, member_id)"
@@ -50,19 +72,36 @@ async def of(tx: Tx, round_id: int, member_id: int) -> dict[int, str]:
     return {int(row[0]): str(row[1]) for row in rows}
 
 
-async def counts(tx: Tx, round_id: int) -> dict[int, dict[str, int]]:
+async def _tally(tx: Tx, statement: str, round_id: int) -> AsyncIterator[Row]:
+    """Yield the rows of a count, several for one value where it is counted in parts."""
+    last = 0
+    while last < _EVERYBODY:
+        after, last = last, _EVERYBODY
+        if tx.engine == "sqlite":
+            end = await tx.row(_END, round_id=round_id, after=after, most=_AT_ONCE)
+            last = int(end[0]) if end else _EVERYBODY
+        for row in await tx.rows(statement, round_id=round_id, after=after, last=last):
+            yield row
+
+
+def _add(counts: Counts, row: Row) -> None:
+    of_question = counts.setdefault(int(row[0]), {})
+    of_question[str(row[1])] = of_question.get(str(row[1]), 0) + int(row[2])
+
+
+async def counts(tx: Tx, round_id: int) -> Counts:
     """Return how many gave each value, by question."""
-    found: dict[int, dict[str, int]] = {}
-    for question, value, count in await tx.rows(_COUNTS, round_id=round_id):
-        found.setdefault(int(question), {})[str(value)] = int(count)
+    found: Counts = {}
+    async for row in _tally(tx, _COUNTS, round_id):
+        _add(found, row)
     return found
 
 
-async def by_sector(tx: Tx, round_id: int) -> dict[str, dict[int, dict[str, int]]]:
-    """Return how many of each sector gave each value, by question."""
-    found: dict[str, dict[int, dict[str, int]]] = {}
-    for sector, question, value, count in await tx.rows(_GROUPS, round_id=round_id):
-        found.setdefault(str(sector), {}).setdefault(int(question), {})[str(value)] = int(count)
+async def by_group(tx: Tx, round_id: int, breakdown: Breakdown) -> dict[str, Counts]:
+    """Return how many of each group gave each value, by question; "" is who has not said."""
+    found: dict[str, Counts] = {}
+    async for row in _tally(tx, _GROUPS[breakdown], round_id):
+        _add(found.setdefault(str(row[3]), {}), row)
     return found
 
 

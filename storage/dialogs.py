@@ -33,7 +33,14 @@ _OPEN = sql(
 _STATE = sql(
     "SELECT state, question FROM dialogs WHERE member_id = :member_id AND round_id = :round_id"
 )
-_END_ROUND = sql("DELETE FROM dialogs WHERE round_id = :round_id")
+_END_SOME = sql(
+    "DELETE FROM dialogs WHERE round_id = :round_id AND member_id IN"
+    " (SELECT member_id FROM dialogs WHERE round_id = :round_id LIMIT :most)"
+)
+_ENDED = sql(
+    "SELECT r.id FROM rounds r WHERE r.state = 'closed' AND r.closed_at > :since"
+    " AND EXISTS (SELECT 1 FROM dialogs d WHERE d.round_id = r.id) ORDER BY r.id"
+)
 _END_MEMBER = sql("DELETE FROM dialogs WHERE member_id = :member_id")
 
 
@@ -69,9 +76,14 @@ async def state(tx: Tx, member_id: int, round_id: int) -> tuple[State, int] | No
     return (row[0], int(row[1])) if row else None
 
 
-async def end_round(tx: Tx, round_id: int) -> None:
-    """Forget where everyone stood in a round that closes."""
-    await tx.post(_END_ROUND, round_id=round_id)
+async def end_some(tx: Tx, round_id: int, most: int) -> int:
+    """Forget where so many stood in a round that closes or has closed; return how many."""
+    return await tx.run(_END_SOME, round_id=round_id, most=most)
+
+
+async def ended(tx: Tx, since: int) -> list[int]:
+    """Return rounds, closed since an instant, in which it is kept where somebody stood."""
+    return [int(row[0]) for row in await tx.rows(_ENDED, since=since)]
 
 
 async def end_member(tx: Tx, member_id: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from storage.database import Row, Value
 
@@ -57,3 +58,19 @@ class GatheringTx:
     async def notify(self, topic: str) -> None:
         """See Tx.notify."""
         self.topics.add(topic)
+
+
+def together(lists: Sequence[list[Statement]]) -> list[Statement]:
+    """Return several units' statements as one list, like ones as one; each keeps its order."""
+    found: list[Statement] = []
+    queues = [deque(statements) for statements in lists if statements]
+    while queues:
+        statement = Counter(queue[0][0] for queue in queues).most_common(1)[0][0]
+        given: list[Mapping[str, Any]] = []
+        for queue in queues:
+            if queue[0][0] == statement:
+                values = queue.popleft()[1]
+                given += values if isinstance(values, list) else [values]
+        found.append((statement, given))
+        queues = [queue for queue in queues if queue]
+    return found

@@ -36,6 +36,11 @@ _BLANK_ROUND = sql(
     " state = CASE state WHEN 'failed' THEN 'done' ELSE state END"
     " WHERE round_id = :round_id AND round_id IS NOT NULL"
 )
+_BLANK_SOME = sql(
+    "UPDATE inbound SET text = '', choice = '', media = '', error = '', round_id = NULL"
+    " WHERE id IN (SELECT id FROM inbound WHERE round_id = :round_id AND round_id IS NOT NULL"
+    " AND state <> 'failed' LIMIT :most)"
+)
 _BLANK = sql(
     "UPDATE inbound SET text = '', choice = '', media = '', error = ''"
     " WHERE channel = :channel AND key = :key"
@@ -128,6 +133,11 @@ async def blank(tx: Tx, channel: str, key: str) -> None:
 async def blank_round(tx: Tx, round_id: int) -> None:
     """Blank whatever arrived while a round's question was the one to answer."""
     await tx.post(_BLANK_ROUND, round_id=round_id)
+
+
+async def blank_some(tx: Tx, round_id: int, most: int) -> int:
+    """Blank some of it while the round is still open, save what may be handled again."""
+    return await tx.run(_BLANK_SOME, round_id=round_id, most=most)
 
 
 async def blank_address(tx: Tx, address_id: int) -> None:

@@ -9,6 +9,7 @@ from storage.database import sql
 from storage.errors import NotFound
 
 if TYPE_CHECKING:
+    from storage.answers import Breakdown
     from storage.database import Row, Tx
 
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 class Round:
     """One round. Instants in ms; `closes_at` 0 means never.
 
-    `result` is what was last shown while it is open, "" for nothing yet.
+    `result` is what was last shown while it is open, "" for nothing yet. Figures by group, once
+    it has closed, are by `breakdown`.
     """
 
     id: int
@@ -29,14 +31,17 @@ class Round:
     closes_at: int
     closed_at: int
     result: str
+    breakdown: Breakdown
 
 
 _COLUMNS = (
-    "id, code, form_id, platform_id, audience, state, opened_at, closes_at, closed_at, result"
+    "id, code, form_id, platform_id, audience, state, opened_at, closes_at, closed_at, result,"
+    " breakdown"
 )
 _ADD = sql(
-    "INSERT INTO rounds (code, form_id, platform_id, audience, opened_at, closes_at, created_by)"
-    " VALUES (:code, :form_id, :platform_id, :audience, :now, :closes_at, :by) RETURNING id"
+    "INSERT INTO rounds (code, form_id, platform_id, audience, breakdown, opened_at, closes_at,"
+    " created_by) VALUES (:code, :form_id, :platform_id, :audience, :breakdown, :now, :closes_at,"
+    " :by) RETURNING id"
 )
 _CODE = sql("UPDATE rounds SET code = :code WHERE id = :id")
 _BY_ID = sql(f"SELECT {_COLUMNS} FROM rounds WHERE id = :id")
@@ -82,11 +87,12 @@ async def add(
     by: int | None,
     now: int,
     code: str = "",
+    breakdown: Breakdown = "sector",
 ) -> Round:
     """Open a round. Without a `code` it gets P and its number, easy to type on a keypad."""
     row = await tx.row(
         _ADD, code=code or f"new {now} {form_id}", form_id=form_id, platform_id=platform_id,
-        audience=audience, closes_at=closes_at, by=by, now=now,
+        audience=audience, breakdown=breakdown, closes_at=closes_at, by=by, now=now,
     )  # fmt: skip
     round_id = int(row[0])  # type: ignore[index]
     if not code:

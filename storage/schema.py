@@ -43,6 +43,16 @@ def _ref(name: str, target: str, *, null: bool = True) -> Column[int]:
     return Column(name, Id, ForeignKey(f"{target}.id"), nullable=null)
 
 
+def _busy(table: Table) -> None:
+    """Let the keys of a table that every message writes to be checked on SQLite alone.
+
+    There is nothing they could catch on PostgreSQL that they don't catch there, in every test:
+    what they refer to is never deleted. And they cost half of what a message costs the server.
+    """
+    for constraint in table.foreign_key_constraints:
+        constraint.ddl_if(dialect="sqlite")
+
+
 def _text(name: str, default: str | None = "") -> Column[str]:
     server = None if default is None else text(f"'{default}'")
     return Column(name, Text, nullable=False, server_default=server)
@@ -157,6 +167,7 @@ Table(
     _text("result"), _ref("created_by", "members"),
     _one_of("state", "open", "closed"),
     _where("ix_rounds_closes_at", "closes_at", where="state = 'open'"),
+    _where("ix_rounds_closed_at", "closed_at", where="state = 'closed'"),
 )  # fmt: skip
 
 Table(
@@ -165,7 +176,6 @@ Table(
     Column("member_id", Id, ForeignKey("members.id"), primary_key=True),
     Column("question", SmallInteger, primary_key=True),
     _text("value", None), _number("at", None),
-    Index("ix_answers_member_id", "member_id"),
     sqlite_with_rowid=False,
 )  # fmt: skip
 
@@ -300,6 +310,9 @@ Table(
     Column("month_at", Instant, primary_key=True), _number("segments"), _flag("told"),
     sqlite_with_rowid=False,
 )  # fmt: skip
+
+for name in ("answers", "respondents", "dialogs", "inbound", "outbox"):
+    _busy(metadata.tables[name])
 
 # --- accountability --------------------------------------------------------------------
 

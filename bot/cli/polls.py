@@ -166,7 +166,7 @@ def result(*, path: Path, code: str, as_json: bool) -> None:
     async def act(session: Session) -> dict[str, Any]:
         async def unit(tx: Tx) -> dict[str, Any]:
             found = await _poll(tx, code)
-            form, results = await reporting.result(tx, session.alliance, found)
+            form, results = await reporting.result(tx, session.alliance, found, clock())
             return _figures(found, form, results[0], session.alliance.languages[0])
 
         return await session.write(unit)

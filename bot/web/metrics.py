@@ -39,12 +39,15 @@ class Metrics:
             )
 
         self._inbound = counter("inbound", "Messages that came in", "channel", "outcome")
+        self._inbounds: dict[tuple[str, str], Callable[[], None]] = {}
         self._refused = counter("hook_refused", "Webhooks not answered 200", "channel", "reason")
         self._sent = counter("sent", "Sends that ended", "channel", "outcome")
         self._sends: dict[tuple[str, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
         self._send_seconds = seconds("send_seconds", "From request to answer of one send")
         self._accept_seconds = seconds("accept_seconds", "Until a webhook's events were durable")
-        self._depth = gauge("outbox_depth", "Rows waiting to leave", "channel", "kind")
+        self._depth = gauge(
+            "outbox_depth", "Rows waiting to leave, 10,000 at most", "channel", "kind"
+        )
         self._oldest = gauge("outbox_oldest_seconds", "Age of the oldest row due to leave")
         self._free = gauge("disk_free_bytes", "Free space where the data lies")
         Info("build", "The program that runs", namespace=PREFIX, registry=registry).info(
@@ -53,7 +56,10 @@ class Metrics:
 
     def inbound(self, channel: str, outcome: str) -> None:
         """Count a message: accepted, duplicate, failed or unreadable."""
-        self._inbound.labels(channel, outcome).inc()
+        count = self._inbounds.get((channel, outcome))
+        if count is None:
+            count = self._inbounds[channel, outcome] = self._inbound.labels(channel, outcome).inc
+        count()
 
     def hook_refused(self, channel: str, reason: str) -> None:
         """Count a webhook that was not answered 200; an unknown channel's name is not kept."""

@@ -40,6 +40,7 @@ def listening(web: Web) -> socket.socket:
         bound.close()
         raise BadConfig(
             f"can't listen on {web.listen}: {error.strerror}; choose another port with web.listen"
+            " or --listen"
         ) from error
     bound.listen(1_024)
     return bound

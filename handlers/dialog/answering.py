@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from handlers.dialog import asking, forms, late
@@ -39,8 +38,11 @@ ECHOED = 40
 
 async def take(turn: Turn) -> bool:
     """Deal with a message as an answer; False when no question of theirs can be meant."""
-    if turn.sender.coming and await _on_its_way(turn):
-        return True
+    if turn.sender.coming:
+        if await _on_its_way(turn):
+            return True
+        if read_digits(turn.text) is not None:  # what was coming is settled by now
+            await _stands_now(turn, 0)
     return await _take(turn) or await _on_its_way(turn) or await late.take(turn)
 
 
@@ -80,6 +82,8 @@ async def press(turn: Turn, round_id: int, position: int, typed: str) -> None:
         for row in await outbox.unseen(turn.tx, turn.sender.member_id):
             if row[0] == round_id and await _stands_at(turn, row[0], row[3]):
                 break
+        else:  # what had not left, as far as was known then, may be settled by now
+            await _stands_now(turn, round_id)
     sender = turn.sender
     if not sender.form or _over(turn):
         await late.refuse(turn)
@@ -137,11 +141,16 @@ async def _stands_at(turn: Turn, round_id: int, row: int) -> bool:
     if not await rounds.hold(turn.tx, round_id):
         return False
     await dialogs.opened(turn.tx, [row], turn.now)
+    return await _stands_now(turn, round_id)
+
+
+async def _stands_now(turn: Turn, round_id: int) -> bool:
+    """Read again where the sender stands, in one round or any; False where it is in none."""
     found = await addresses.sender(turn.tx, turn.sender.channel, turn.sender.value, round_id)
-    if found is None or not found.form:
+    if found is None or not found.form or not await rounds.hold(turn.tx, found.round_id):
         return False
     turn.sender = found
-    await inbound.belongs(turn.tx, found.channel, turn.key, round_id)
+    await inbound.belongs(turn.tx, found.channel, turn.key, found.round_id)
     return True
 
 
@@ -252,12 +261,12 @@ async def _set(
     if not isinstance(value, Skipped):
         flow = await asking.put(turn, question, value)
     if isinstance(flow, Stay):
-        turn.sender = replace(turn.sender, scratch=flow.scratch)
+        turn.sender = turn.sender._replace(scratch=flow.scratch)
         await asking.ask_one(turn, asked, position, await asking.options_of(turn, question), flow)
         return
     if flow is Flow.END:
         return
-    turn.sender = replace(turn.sender, scratch="")
+    turn.sender = turn.sender._replace(scratch="")
     following = forms.next_question(asked.form, position)
     if following is not None and await asking.ask_from(turn, asked, following):
         return

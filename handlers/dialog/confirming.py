@@ -42,7 +42,7 @@ def act(
 
 async def ask(turn: Turn, name: str, body: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Let an act wait for this address's confirmation; return the code and the buttons."""
-    code = turn.code
+    code = turn.draw()
     await pending.put(
         turn.tx, turn.sender.address_id, turn.sender.member_id or None, name, code, body,
         turn.now + LASTS,

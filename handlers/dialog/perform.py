@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from handlers.dialog import audience as expressions
 from handlers.dialog.messages import ALLIANCE, msg
 from storage import audience as trees
-from storage import audit, batches, organisations, platforms
+from storage import audit, batches, organisations, platforms, recipients
 from storage.audience import All, Audience
 from storage.database import OUTBOX
 from storage.errors import BadAudience
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from storage.batches import Batch, Kind
     from storage.database import Tx
 
-# A chunk of a fan-out takes a few milliseconds, so that replies pass between them.
+# So many members are looked at in one unit, so that replies pass between chunks.
 CHUNK = 2_000
 
 # Before the first message to somebody who was signed up by others.
@@ -86,9 +86,9 @@ async def queue_next(tx: Tx, now: int) -> int | None:
     return None if batch is None else await queue_some(tx, batch, now)
 
 
-async def queue_some(tx: Tx, batch: Batch, now: int) -> int:
-    """Queue one chunk of a batch; return how many people it has."""
+async def queue_some(tx: Tx, batch: Batch, now: int, span: int | None = None) -> int:
+    """Queue those of the next `span` members whom a batch is for; return how many they are."""
     tree = expressions.parse(batch.audience) if batch.audience else All()
-    count = await batches.queue_chunk(tx, batch, tree, now, CHUNK)
+    count = await recipients.queue_chunk(tx, batch, tree, now, span or CHUNK)
     await tx.notify(OUTBOX)
     return count

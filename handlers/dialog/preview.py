@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from handlers.dialog import manners
 from handlers.dialog.perform import introduced
 from handlers.dialog.text import plain, segments
-from storage import batches, pace
+from storage import pace, recipients
 from storage.instant import DAY
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ async def preview(
     seconds: dict[str, float] = {}
     default = next(iter(texts))
     sizes = _sizes(alliance, texts)
-    for channel, language, timezone, greeted, count in await batches.reach(tx, audience):
+    for channel, language, timezone, greeted, count in await recipients.reach(tx, audience):
         people += count
         tariff = tariffs.get(channel)
         if tariff is None:
@@ -87,7 +87,7 @@ async def preview(
     return Preview(
         people=people,
         unreachable=unreachable,
-        stopped=await batches.stopped(tx, audience),
+        stopped=await recipients.stopped(tx, audience),
         segments=parts,
         cost=cost,
         seconds=math.ceil(max(seconds.values(), default=0)),
@@ -115,9 +115,9 @@ async def _capped(tx: Tx, alliance: Alliance, audience: Audience, now: int) -> i
     found = 0
     today = manners.day_start(now, alliance.zone)
     if per_day:
-        found = await batches.capped(tx, audience, today, per_day)
+        found = await recipients.capped(tx, audience, today, per_day)
     if per_week:
-        found = max(found, await batches.capped(tx, audience, today - 6 * DAY, per_week))
+        found = max(found, await recipients.capped(tx, audience, today - 6 * DAY, per_week))
     return found
 
 
@@ -130,5 +130,5 @@ async def _over_budget(tx: Tx, alliance: Alliance, parts: int, now: int) -> int:
 
 
 async def _missing(tx: Tx, alliance: Alliance, audience: Audience) -> tuple[str, ...]:
-    found = await batches.types(tx, audience)
+    found = await recipients.types(tx, audience)
     return tuple(t.code for t in alliance.types if t.line and not found.get(t.code))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from handlers.dialog import forms
 from handlers.dialog.messages import CODE, NUMBER, OPTION, QUESTION, msg
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from handlers.dialog.forms import Form
 
@@ -32,7 +32,7 @@ RESULT_HIDDEN = msg(
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """How many of one sector gave each value; None where it must not be shown."""
+    """How many of one group gave each value; None where it must not be shown."""
 
     name: str
     counts: Counts | None
@@ -73,13 +73,14 @@ def suppress(groups: Mapping[str, Counts], smallest: int) -> tuple[Group, ...]:
 def _says_no_more(groups: Mapping[str, Counts], hidden: set[str], smallest: int) -> bool:
     small = [name for name in hidden if sum(groups[name].values()) < smallest]
     left_over = [hidden, *(hidden - {name} for name in small)]
-    return all(shows(_together(groups, names), smallest) for names in left_over)
+    return all(shows(together(groups[name] for name in names), smallest) for names in left_over)
 
 
-def _together(groups: Mapping[str, Counts], names: set[str]) -> Counts:
+def together(groups: Iterable[Counts]) -> Counts:
+    """Return how many gave each value in all groups together."""
     found: Counts = {}
-    for name in names:
-        for value, count in groups[name].items():
+    for group in groups:
+        for value, count in group.items():
             found[value] = found.get(value, 0) + count
     return found
 
@@ -102,23 +103,23 @@ def result(
     return Result(answers, whole, suppress(groups, smallest) if groups else ())
 
 
-def dump(results: Sequence[Result]) -> str:
-    """Return results as they are kept with a closed round."""
-    return json.dumps(
-        [
-            {
-                "answers": r.answers,
-                "counts": r.counts,
-                "groups": {group.name: group.counts for group in r.groups},
-            }
-            for r in results
-        ],
-        ensure_ascii=False,
-    )
+def dump(results: Sequence[Result], counted_at: int = 0) -> str:
+    """Return results as they are kept with a round; with when they were counted (ms), if given."""
+    kept: list[dict[str, Any]] = [
+        {
+            "answers": r.answers,
+            "counts": r.counts,
+            "groups": {group.name: group.counts for group in r.groups},
+        }
+        for r in results
+    ]
+    if counted_at:
+        kept[0]["counted_at"] = counted_at
+    return json.dumps(kept, ensure_ascii=False)
 
 
 def load(text: str) -> list[Result]:
-    """Return the results kept with a closed round."""
+    """Return the results kept with a round."""
     return [
         Result(
             entry["answers"],
@@ -127,6 +128,11 @@ def load(text: str) -> list[Result]:
         )
         for entry in json.loads(text)
     ]
+
+
+def counted_at(text: str) -> int:
+    """Return when the results kept with a round were counted (ms), 0 where that isn't kept."""
+    return int(json.loads(text)[0].get("counted_at", 0))
 
 
 def say(form: Form, code: str, found: Result, language: str, *, closed: bool, smallest: int) -> str:

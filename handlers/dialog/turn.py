@@ -78,7 +78,7 @@ class Turn:
     `kind` is the channel's (text, edit, choice, start, media, contact). `one_question`
     says that the phone shows one question at a time and has no buttons. `key` is the hash
     under which the message is kept. `phone_language` is the tag ("pt-br") of the language that
-    the phone is set to, "" where the channel does not tell.
+    the phone is set to, "" where the channel does not tell. `draw` draws a confirmation's code.
     """
 
     tx: Tx
@@ -94,7 +94,7 @@ class Turn:
     key: str = ""
     one_question: bool = True
     phone_language: str = ""
-    code: str = "0000"
+    draw: Callable[[], str] = lambda: "0000"
     replies: list[Reply] = field(default_factory=list)
     forgotten: bool = False
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from handlers.dialog.turn import Alliance
     from storage.database import Database
 
-# It walks all that is queued, so seldom; what a sender claims, the sender itself ends in time.
+# Seldom, since what a sender claims the sender itself ends in time.
 EVERY = 60.0
 AT_ONCE = 2_000
 

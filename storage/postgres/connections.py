@@ -29,7 +29,7 @@ LONGEST_STATEMENT = 300.0
 SETTINGS = {
     "application_name": "switchboard",
     "lock_timeout": "10s",
-    "idle_in_transaction_session_timeout": "15s",
+    "idle_in_transaction_session_timeout": "8s",
     "jit": "off",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",

@@ -69,8 +69,14 @@ class PostgresDatabase:
             return await self._together.write(unit)
         task = asyncio.ensure_future(self._units.write(unit))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._done)
         return await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[T]) -> None:
+        """Take a unit's end, whose caller may be gone."""
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def read(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
         """See Database.read."""

@@ -148,4 +148,3 @@ class Standing:
         for lost in self._terms:
             lost.set()
         self._terms.clear()
-

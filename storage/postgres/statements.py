@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from storage.inserts import parted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
 _PIECES = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|::|:([A-Za-z_]\w*)")
 
 _BY_ID = " WHERE id = :id"
+
+# The table that is written, and those that are looked at.
+_TABLE = re.compile(r"(?:INSERT INTO|UPDATE) (\w+)")
+_LOOKS = re.compile(r"\b(?:FROM|JOIN) (\w+)")
 
 KEPT = 2_048
 
@@ -47,31 +53,18 @@ def numbered(statement: str) -> Numbered:
 
     text = _PIECES.sub(one, statement)
     selects = statement.lstrip().startswith("SELECT")
-    inserts = _values(statement) is not None
+    inserts = parted(statement) is not None
     returns = selects or statement.lstrip().startswith("WITH") or " RETURNING " in statement
     updates = statement.startswith("UPDATE ") and statement.endswith(_BY_ID)
     return Numbered(text, tuple(names), selects, inserts, updates, returns)
 
 
-def _values(statement: str) -> tuple[str, str, str] | None:
-    """Return an INSERT of one row of values as what stands before, in and behind its VALUES."""
-    head, word, rest = statement.partition(" VALUES (")
-    if not (word and head.startswith("INSERT INTO ")):
-        return None
-    depth = 1
-    for place, sign in enumerate(rest):
-        depth += (sign == "(") - (sign == ")")
-        if not depth:
-            return head, rest[:place], rest[place + 1 :]
-    return None
-
-
 @lru_cache(KEPT)
-def for_each(statement: str, types: tuple[str, ...]) -> str:
+def for_each(statement: str, types: tuple[str, ...], parameter: int = 1) -> str:
     """Return a SELECT, or what writes one row, as one over sets of its values as JSON.
 
-    JSON is what the driver sends fastest. A SELECT's rows begin with the number of their set,
-    counted from 1.
+    JSON is what the driver sends fastest; `parameter` is its number. A SELECT's rows begin with
+    the number of their set, counted from 1.
     """
     numbers = {name: number for number, name in enumerate(numbered(statement).names)}
 
@@ -81,13 +74,32 @@ def for_each(statement: str, types: tuple[str, ...]) -> str:
     typed = ", ".join(f'"{name}" {type_}' for name, type_ in zip(numbers, types, strict=True))
     columns = ", ".join(f"g{number}" for number in range(len(types)))
     given = (
-        f"ROWS FROM (json_to_recordset($1::json) AS ({typed})) WITH ORDINALITY"
+        f"ROWS FROM (json_to_recordset(${parameter}::json) AS ({typed})) WITH ORDINALITY"
         f" AS given({columns}, nth)"
     )
-    if parts := _values(statement):
-        head, values, tail = parts
-        return f"{head} SELECT {_PIECES.sub(one, values)} FROM {given} ORDER BY nth{tail}"
+    if insert := parted(statement):
+        row = _PIECES.sub(one, insert.row)
+        return f"{insert.head} SELECT {row} FROM {given} ORDER BY nth{insert.tail}"
     if statement.endswith(_BY_ID):
         change = _PIECES.sub(one, statement.removesuffix(_BY_ID))
         return f"{change} FROM {given} WHERE id = given.g{numbers['id']}"
     return f"SELECT given.nth, found.* FROM {given}, LATERAL ({_PIECES.sub(one, statement)}) found"
+
+
+@lru_cache(KEPT)
+def independent(statements: tuple[str, ...]) -> bool:
+    """Tell whether writes may go in any order: each has a table at which no other looks."""
+    tables = {_TABLE.match(statement)[1] for statement in statements}  # type: ignore[index]
+    looks = {table for statement in statements for table in _LOOKS.findall(statement)}
+    return len(tables) == len(statements) and not tables & looks
+
+
+@lru_cache(KEPT)
+def written(statements: tuple[str, ...], types: tuple[tuple[str, ...], ...]) -> str:
+    """Return independent writes as one statement, over sets of values for each as JSON."""
+    *first, last = (
+        for_each(statement, own, parameter)
+        for parameter, (statement, own) in enumerate(zip(statements, types, strict=True), 1)
+    )
+    named = ", ".join(f"w{number} AS ({text})" for number, text in enumerate(first))
+    return f"WITH {named} {last}" if first else last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ _LOCK = sql("SELECT pg_advisory_xact_lock(CAST(:number AS BIGINT))", "postgresql
 _LOCK_SHARED = sql("SELECT pg_advisory_xact_lock_shared(CAST(:number AS BIGINT))", "postgresql")
 
 
+@lru_cache(4_096)
 def lock_key(kind: str, key: int | str) -> int:
     """Return the number by which PostgreSQL knows a lock."""
     digest = blake2b(f"{kind}:{key}".encode(), digest_size=8).digest()

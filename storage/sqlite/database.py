@@ -71,7 +71,7 @@ class SqliteDatabase:
         """See Database.sound: the whole is every page, and each table against its indexes."""
 
         async def check(tx: Tx) -> None:
-            found = [str(row[0]) for row in await tx.rows("PRAGMA quick_check(5)")]
+            found = [str(row[0]) for row in await tx.rows("PRAGMA integrity_check(5)")]
             if found != ["ok"]:
                 raise Corrupt("the database file is damaged: restore a backup")
 

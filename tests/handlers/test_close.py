@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handlers.close import close
+from handlers.close import close, ease
 from handlers.dialog import answering, late, perform, routing
 from handlers.dialog.forms import Form, Question
 from storage import forms, inbound, outbox, rounds
@@ -31,6 +31,14 @@ async def leave(store):
     while await store.write(lambda tx: perform.queue_next(tx, store.now)):
         pass
     await store.run("UPDATE outbox SET status = 'sent', sent_at = :now", now=store.now)
+
+
+async def easily(store, round_):
+    """Let what can be blanked before a close be blanked; return in how many units."""
+    units = 1
+    while await store.write(lambda tx: ease(tx, round_)):
+        units += 1
+    return units
 
 
 async def shut(store, round_):
@@ -98,6 +106,47 @@ async def test_what_carried_an_answer_or_its_echo_is_blanked(store):
         (*blank, "sent"),
     ]  # fmt: skip
     assert {row[:6] for row in left[5:]} == {(other.id, 0, "We have: 2", "c", "digest", 2)}
+
+
+async def test_most_is_blanked_before_the_close(store, monkeypatch):
+    """What has been handled and what has left, some at once; not what is still to be."""
+    monkeypatch.setattr("handlers.close.EASED", 2)
+    round_ = await asked(store)
+    await store.answer(round_, 1, "1")
+    for number, state in enumerate(("done", "done", "failed", "done", "replayed")):
+        await store.run(
+            "INSERT INTO inbound (channel, key, round_id, kind, text, choice, state, error, at)"
+            " VALUES ('sms', :key, :round, 'text', '1', '1', :state, 'at line 1', 1)",
+            key=str(number), round=round_.id, state=state,
+        )  # fmt: skip
+    for status in ("sent", "queued", "delivered", "sending", "failed", "held", "unknown"):
+        await store.run(
+            "INSERT INTO outbox (kind, channel, status, text, choices, said, segments, round_id,"
+            " question, queued_at, expires_at) VALUES (0, 'sms', :status, 'We have: 1', 'c', 'd',"
+            " 1, :round, 0, 1, 1)",
+            status=status, round=round_.id,
+        )  # fmt: skip
+    assert await easily(store, round_) == 3
+    assert await store.rows("SELECT state, text FROM inbound WHERE round_id IS NOT NULL") == [
+        ("failed", "1")
+    ]
+    left = await store.rows("SELECT status FROM outbox WHERE round_id IS NOT NULL AND kind = 0")
+    assert [row[0] for row in left] == ["queued", "sending", "held", "unknown"]
+    assert await store.rows("SELECT member_id, value FROM answers") == [(1, "1")]
+    await shut(store, round_)
+    said = await store.rows("SELECT text, choices, said, segments FROM outbox WHERE kind = 0")
+    arrived = await store.rows("SELECT text, choice, error FROM inbound")
+    assert set(said) == {("", "", "", 0)}
+    assert set(arrived) == {("", "", "")}
+
+
+async def test_of_a_named_round_nothing_is_blanked(store):
+    """Nor of one that has closed meanwhile: there is nothing to make easier."""
+    round_ = await asked(store, named=True, people=2)
+    await store.turn(0, answering.take, "2")
+    await store.run("UPDATE inbound SET round_id = :id", id=round_.id)
+    assert await easily(store, round_) == 1
+    assert await store.rows("SELECT text FROM inbound") == [("2",)]
 
 
 async def test_a_named_round_keeps_its_answers(store):

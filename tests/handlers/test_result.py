@@ -22,7 +22,8 @@ async def shown(store, round_):
     """Return what is shown of the first question now."""
 
     async def unit(tx):
-        return (await result(tx, store.alliance, await rounds.by_id(tx, round_.id)))[1][0]
+        found = await rounds.by_id(tx, round_.id)
+        return (await result(tx, store.alliance, found, store.now))[1][0]
 
     return await store.write(unit)
 
@@ -107,3 +108,36 @@ async def test_one_answer_more_does_not_change_what_is_shown(store):
     assert await shown(store, round_) == first
     await store.answer(round_, await store.member(10), "2")
     assert (await shown(store, round_)).counts == {"1": 3, "2": 6, "3": 1}
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_very_many_are_not_counted_again_at_once(store, monkeypatch, named):
+    """A count stands the longer, the longer it took: as if each answer had taken 100 ms."""
+    monkeypatch.setattr("handlers.result.STANDS", 1_000.0)
+    round_ = await voted(store, named=named, sectors=["civil"] * 10)
+    first = await shown(store, round_)
+    assert first.answers == 10
+    for last in range(20, 25):
+        await store.answer(round_, await store.member(last), "2")
+    store.now += 9_999
+    assert await shown(store, round_) == first
+    store.now += 1
+    assert (await shown(store, round_)).counts == {"1": 9, "2": 6, "3": 0}
+    store.now += 14_999
+    assert (await shown(store, round_)).answers == 15
+
+
+async def test_what_stands_still_is_not_counted_again_at_once_either(store, monkeypatch):
+    """Of an anonymous round, where too few more have answered, the old count stands as long."""
+    monkeypatch.setattr("handlers.result.STANDS", 1_000.0)
+    round_ = await voted(store, named=False, sectors=["civil"] * 10)
+    first = await shown(store, round_)
+    await store.answer(round_, await store.member(20), "2")
+    store.now += 10_000
+    assert await shown(store, round_) == first
+    for last in range(21, 25):
+        await store.answer(round_, await store.member(last), "2")
+    store.now += 9_999
+    assert await shown(store, round_) == first
+    store.now += 1
+    assert (await shown(store, round_)).answers == 15

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import pkgutil
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 
+import apscheduler.schedulers.base
 import pytest
 from structlog.testing import capture_logs
 
@@ -97,6 +99,32 @@ async def test_a_job_that_fails_stops_no_clock(post, error, event):
     with capture_logs() as logs:
         await Clock(post.database, post.alliance).tick("a job", run)
     assert [entry["event"] for entry in logs] == ([event] if event else [])
+
+
+async def test_a_clock_set_back_holds_up_no_job(post, monkeypatch):
+    """The machine's clock is set back by an hour: what is due is done now, not in an hour."""
+    wrong_by = [timedelta()]
+
+    class Wall(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + wrong_by[0]
+
+    runs = []
+
+    async def run(database, alliance, now):
+        runs.append(now)
+
+    monkeypatch.setattr(clock_module, "found", lambda: [job(run, every=0.05)])
+    monkeypatch.setattr(clock_module, "LOOK", 0.01)
+    for module in (clock_module, apscheduler.schedulers.base):
+        monkeypatch.setattr(module, "datetime", Wall)
+    ticking = asyncio.create_task(Clock(post.database, post.alliance).run())
+    await until(lambda: len(runs) >= 2)
+    wrong_by[0] = timedelta(hours=-1)
+    before = len(runs)
+    await until(lambda: len(runs) >= before + 5)
+    await ended(ticking)
 
 
 async def test_a_stopped_clock_ticks_no_more(post, monkeypatch):

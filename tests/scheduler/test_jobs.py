@@ -10,6 +10,7 @@ from handlers.extend import extend
 from scheduler.jobs import close_rounds, expire, prune, release, start_due
 from storage import answers, batches, outbox, rounds
 from storage.audience import All
+from storage.errors import Busy
 from storage.instant import DAY, HOUR, MINUTE
 from tests.bot.sending.office import until
 
@@ -72,6 +73,7 @@ async def test_after_downtime_what_was_missed_leaves_if_it_is_not_stale(post, do
 async def test_a_big_audience_is_queued_in_chunks_that_survive_a_crash(post, monkeypatch):
     """After a fault in the middle it goes on where it was: nobody is missed or doubled."""
     monkeypatch.setattr("handlers.dialog.perform.CHUNK", 3)
+    monkeypatch.setattr(start_due, "fitting", lambda span, _took: span)
     people = [await post.person() for _ in range(10)]
     await tell(post)
     writing, left = post.database.write, [True, True]
@@ -91,6 +93,44 @@ async def test_a_big_audience_is_queued_in_chunks_that_survive_a_crash(post, mon
     found = await post.rows("SELECT member_id FROM outbox ORDER BY id")
     assert [row[0] for row in found] == people
     assert await post.rows("SELECT state, recipients FROM batches") == [("queued", 10)]
+
+
+@pytest.mark.parametrize(
+    ("span", "took", "next_span"),
+    [
+        (1_000, 0.030, 1_000),
+        (1_000, 0.020, 1_500),
+        (1_000, 0.001, 2_000),
+        (1_000, 0.0, 2_000),
+        (1_000, 0.045, 667),
+        (1_000, 5.0, 500),
+        (150, 5.0, 100),
+        (150_000, 0.001, 200_000),
+    ],
+)
+def test_a_chunk_takes_as_long_as_a_reply_can_wait(span, took, next_span):
+    """The next looks at more or fewer members, as the last was quick or slow."""
+    assert start_due.fitting(span, took) == next_span
+
+
+async def test_two_clocks_queue_a_batch_once(post, monkeypatch):
+    """What one has read is queued by the other meanwhile: it waits for its next tick."""
+    people = [await post.person() for _ in range(5)]
+    await tell(post)
+    reading = batches.by_id
+
+    async def by_id(tx, number):
+        found = await reading(tx, number)
+        await tx.run("UPDATE batches SET cursor = 3")
+        return found
+
+    monkeypatch.setattr(batches, "by_id", by_id)
+    with pytest.raises(Busy):
+        await tick(post, start_due)
+    assert await post.statuses() == []
+    monkeypatch.setattr(batches, "by_id", reading)
+    await tick(post, start_due)
+    assert await post.statuses() == ["queued"] * len(people)
 
 
 async def test_what_is_halted_is_not_queued(post):
@@ -178,6 +218,25 @@ async def test_a_round_closes_once_and_tells_each_respondent_once(post):
     assert await post.rows("SELECT state, closed_at > 0 FROM rounds") == [("closed", 1)]
     assert await results(post) == [ada, bob]
     assert await post.value("SELECT COUNT(*) FROM audit WHERE act = 'close'") == 1
+
+
+async def test_where_very_many_stood_is_forgotten_after_the_close(post, monkeypatch):
+    """Some at a time, also by the next tick where the one that closed was cut off."""
+    monkeypatch.setattr("handlers.close.EASED", 2)
+    people = [await post.person() for _ in range(5)]
+    round_id = await polled(post, people)
+    await post.run(
+        "INSERT INTO dialogs (member_id, round_id, question, state, opened_at)"
+        " SELECT id, :round_id, 0, 'done', 1 FROM members", round_id=round_id,
+    )  # fmt: skip
+    post.offset += HOUR
+    with monkeypatch.context() as patch:
+        patch.setattr(close_rounds, "sweep", lambda _tx, _round_id: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await tick(post, close_rounds)
+    assert await post.value("SELECT COUNT(*) FROM dialogs") == 3
+    await tick(post, close_rounds)
+    assert await post.value("SELECT COUNT(*) FROM dialogs") == 0
 
 
 async def test_rounds_that_came_due_while_we_were_down_close(post):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from storage import addresses, batches, members, outbox, platforms
+from storage import addresses, batches, members, outbox, platforms, recipients
 from storage.audience import All, Not, Platform
-from storage.errors import NotFound
+from storage.errors import Busy, NotFound
 
 NOW = 1_900_000_000_000
 DAY = 86_400_000
@@ -49,12 +49,12 @@ async def people(database):
     return database
 
 
-async def queue(database, number, audience, most):
+async def queue(database, number, audience, span):
     """Queue one chunk, reading the batch anew as each tick of the clock does."""
 
     async def unit(tx):
         batch = await batches.by_id(tx, number)
-        return await batches.queue_chunk(tx, batch, audience, NOW, most)
+        return await recipients.queue_chunk(tx, batch, audience, NOW, span)
 
     return await database.write(unit)
 
@@ -63,9 +63,9 @@ async def queue(database, number, audience, most):
     ("audience", "chunks", "by_status"),
     [
         (All(), [3, 3, 2], {"queued": 7, "unreachable": 1}),
-        (Platform("nima"), [3, 1], {"queued": 4}),
+        (Platform("nima"), [3, 1, 0], {"queued": 4}),
         (Platform("accra"), [3, 3, 2], {"queued": 7, "unreachable": 1}),
-        (Not(Platform("accra")), [0], {}),
+        (Not(Platform("accra")), [0, 0, 0], {}),
     ],
 )
 async def test_everybody_is_queued_once(people, audience, chunks, by_status):
@@ -88,13 +88,32 @@ async def test_a_chunk_that_fails_is_queued_again_whole(people):
     await queue(people, number, All(), 3)
 
     async def crash(tx):
-        await batches.queue_chunk(tx, await batches.by_id(tx, number), All(), NOW, 3)
+        await recipients.queue_chunk(tx, await batches.by_id(tx, number), All(), NOW, 3)
         raise KeyError
 
     with pytest.raises(KeyError):
         await people.write(crash)
     assert [await queue(people, number, All(), 3) for _ in range(2)] == [3, 2]
     assert (await people.read(lambda tx: outbox.by_status(tx, number)))["queued"] == 7
+
+
+@pytest.mark.parametrize("meanwhile", ["cursor = cursor + 1", "state = 'halted'"])
+async def test_a_chunk_that_another_has_queued_meanwhile_is_not_kept(people, meanwhile):
+    """Whoever read the batch before another moved or halted it queues nothing of it."""
+    number = await people.write(add)
+    read = await people.read(lambda tx: batches.by_id(tx, number))
+    await people.write(lambda tx: tx.run(f"UPDATE batches SET {meanwhile}"))
+    with pytest.raises(Busy):
+        await people.write(lambda tx: recipients.queue_chunk(tx, read, All(), NOW, 3))
+    assert await people.read(lambda tx: outbox.by_status(tx, number)) == {}
+
+
+async def test_an_audience_is_counted_no_further_than_asked(people):
+    """To know that there are enough nobody counts a million."""
+    counted = [
+        await people.read(lambda tx, n=most: recipients.people(tx, All(), n)) for most in (3, 99)
+    ]
+    assert counted == [3, 8]
 
 
 async def test_a_halted_batch_queues_no_more(people):
@@ -120,9 +139,9 @@ async def test_a_batch_is_due_at_its_time(people):
 
 async def test_what_a_preview_tells(people):
     """How many of a language and zone a channel reaches, who has stopped, who had enough."""
-    reach = await people.read(lambda tx: batches.reach(tx, All()))
+    reach = await people.read(lambda tx: recipients.reach(tx, All()))
     assert {(row[0], row[-1]) for row in reach} == {("sms", 7), ("", 1)}
-    assert await people.read(lambda tx: batches.stopped(tx, All())) == 1
+    assert await people.read(lambda tx: recipients.stopped(tx, All())) == 1
     await people.write(
         lambda tx: tx.run(
             "INSERT INTO outbox (kind, member_id, channel, status, sent_at, queued_at, expires_at)"
@@ -131,7 +150,7 @@ async def test_what_a_preview_tells(people):
         )
     )
     capped = [
-        await people.read(lambda tx, s=since: batches.capped(tx, All(), s, 1))
+        await people.read(lambda tx, s=since: recipients.capped(tx, All(), s, 1))
         for since in (NOW - 1, NOW)
     ]
     assert capped == [1, 0]

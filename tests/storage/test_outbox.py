@@ -101,13 +101,37 @@ async def test_a_stop_ends_what_waits(database, put, member, columns, becomes):
 async def test_figures(database, put):
     """What waits on a channel by kind, and since when the first that leaves next."""
     await put(kind=1, queued_at=NOW - 5)
+    await put(kind=2)
     await put(queued_at=NOW - 2)
     await put(queued_at=NOW - 1)
     await put(channel="telegram", queued_at=NOW - 9)
     await put(status="sent", queued_at=NOW - 9)
-    assert await database.read(lambda tx: outbox.depth(tx, "sms")) == {0: 2, 1: 1}
+    assert await database.read(lambda tx: outbox.depth(tx, "sms")) == {0: 2, 1: 2}
     assert await database.read(lambda tx: outbox.oldest(tx, "sms")) == NOW - 2
     assert not await database.read(lambda tx: outbox.oldest(tx, "voice"))
+
+
+async def test_a_long_queue_is_not_counted_to_its_end(database, put, monkeypatch):
+    """A figure that is looked at every few seconds costs the same, however many wait."""
+    monkeypatch.setattr(outbox, "DEEPEST", 2)
+    for kind in (0, 0, 0, 1, 1, 1, 2):
+        await put(kind=kind)
+    assert await database.read(lambda tx: outbox.depth(tx, "sms")) == {0: 2, 1: 2}
+
+
+async def test_what_nobody_sends_is_found_on_every_channel(database, put):
+    """Of each channel and kind the first are looked at; those behind them come up later."""
+    overdue = [
+        await put(channel=channel, kind=kind, expires_at=NOW)
+        for channel in ("gone", "telegram") for kind in (0, 2, 2)
+    ]  # fmt: skip
+    await put(kind=1)
+    late = await put(kind=1, expires_at=NOW)
+    assert sorted(await database.read(lambda tx: outbox.overdue(tx, NOW, 2))) == [*overdue, late]
+    first = await database.read(lambda tx: outbox.overdue(tx, NOW, 1))
+    assert first == [overdue[0], overdue[1], overdue[3], overdue[4]]
+    await database.write(lambda tx: outbox.expire_queued(tx, first, NOW))
+    assert await database.read(lambda tx: outbox.overdue(tx, NOW, 1)) == [overdue[2], overdue[5]]
 
 
 async def test_old_replies_are_pruned(database, put):

@@ -9,13 +9,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 from storage import sqlite
-from storage.sqlite.scrubbing import CLEAN, MARK, UNCLEAN, WRITTEN_ANEW, Scrubbing, scrub
+from storage.instant import HOUR, MINUTE
+from storage.sqlite.calm import Calm
+from storage.sqlite.scrubbing import (
+    CLEAN,
+    SMALL,
+    WRITTEN_ANEW,
+    Scrubbing,
+    marked,
+    may_begin,
+    scrub,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from storage.database import Tx
+
+
+UNCLEAN = 1_000_000  # since long ago
+NOW = 30_000_000 * MINUTE
 
 
 @pytest.fixture
@@ -155,7 +169,7 @@ async def test_a_unit_that_fails_has_nothing_scrubbed(path: Path) -> None:
 async def test_what_a_crash_left_is_scrubbed_by_the_next_process(path: Path) -> None:
     """The mark is in the file, so whoever opens it next does what was to be done."""
     with closing(sqlite3.connect(path, isolation_level=None)) as crashed:
-        crashed.execute(MARK)
+        crashed.execute(f"PRAGMA user_version = {UNCLEAN}")
     database = await sqlite.connect(path)
     await database.close()
     assert secrets(path) == 0
@@ -188,8 +202,11 @@ async def test_it_is_tried_again_until_the_readers_are_through(
 
 
 async def test_it_is_tried_again_ever_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The delay doubles up to a minute, and begins anew after a try that went well."""
-    results = [False] * 10 + [True, False]
+    """The delay doubles up to a minute, and begins anew after a try that went well.
+
+    After that it looks once a minute whether another process has marked the file.
+    """
+    results = [False] * 9 + [None, True, False]
     delays: list[float] = []
     woken: list[int] = []
 
@@ -197,18 +214,13 @@ async def test_it_is_tried_again_ever_later(path: Path, monkeypatch: pytest.Monk
         delays.append(delay)
         return asyncio.get_running_loop().call_soon(callback)
 
-    monkeypatch.setattr("storage.sqlite.scrubbing.scrub", lambda _path: results.pop(0))
+    monkeypatch.setattr("storage.sqlite.scrubbing.scrub", lambda _path, _calm: results.pop(0))
     monkeypatch.setattr(asyncio.get_running_loop(), "call_later", call_later)
-    scrubbing = Scrubbing(path, lambda: woken.append(1))
-    for _ in range(11):
+    scrubbing = Scrubbing(path, lambda: woken.append(1), lambda: 0.0)
+    while results:
         await scrubbing.pursue()
         await asyncio.sleep(0)  # what was to be called later is called now, and makes it due
-    await scrubbing.pursue()
-    assert len(results) == 1  # it went well, so nothing is due
-    scrubbing.ask()
-    await scrubbing.pursue()
-    await asyncio.sleep(0)
-    assert delays == [0.25, 0.5, 1, 2, 4, 8, 16, 32, 60, 60, 0.25]
+    assert delays == [0.25, 0.5, 1, 2, 4, 8, 16, 32, 60, 60, 60, 0.25]
     assert len(woken) == len(delays)
 
 
@@ -216,9 +228,9 @@ async def test_one_reminder_is_enough(path: Path, monkeypatch: pytest.MonkeyPatc
     """However many units ask while it has to wait, it is due again once; none after the end."""
     monkeypatch.setattr("storage.sqlite.scrubbing.AGAIN_SECONDS", 0.01)
     monkeypatch.setattr("storage.sqlite.scrubbing.AGAIN_MOST_SECONDS", 0.01)
-    monkeypatch.setattr("storage.sqlite.scrubbing.scrub", lambda _path: False)
+    monkeypatch.setattr("storage.sqlite.scrubbing.scrub", lambda _path, _calm: False)
     woken: list[int] = []
-    scrubbing = Scrubbing(path, lambda: woken.append(1))
+    scrubbing = Scrubbing(path, lambda: woken.append(1), lambda: 0.0)
     for _ in range(5):
         scrubbing.ask()
         await scrubbing.pursue()
@@ -229,3 +241,85 @@ async def test_one_reminder_is_enough(path: Path, monkeypatch: pytest.MonkeyPatc
     scrubbing.stop()
     await asyncio.sleep(0.05)
     assert len(woken) == 1
+
+
+# --- large files ---
+
+
+@pytest.mark.parametrize(
+    ("size", "waited", "calm", "may"),
+    [
+        (SMALL, 0, 0, True),
+        (SMALL + 1, 0, 0, False),
+        (SMALL + 1, 0, 31, True),
+        (2_000_000_000, 0, 19 * 60, False),
+        (2_000_000_000, 0, 20 * 60, True),
+        (2_000_000_000, 24 * HOUR - 1, 0, False),
+        (2_000_000_000, 24 * HOUR, 0, True),
+    ],
+)
+def test_a_large_file_waits_for_a_calm_hour(size: int, waited: int, calm: float, may: bool) -> None:
+    """The longer it holds up the writer, the longer that has had little to do; a day at most."""
+    assert may_begin(size, waited, calm) is may
+
+
+def test_the_first_mark_stands() -> None:
+    """However often a file is marked, it waits a day from the first time on."""
+    since = marked(CLEAN, NOW)
+    assert since == NOW // MINUTE
+    assert marked(since, NOW + 9 * HOUR) == since
+    assert marked(WRITTEN_ANEW, NOW + 9 * HOUR) == since + 9 * 60
+
+
+def test_a_large_file_keeps_its_mark_while_it_waits(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is written anew before, and all of it then."""
+    monkeypatch.setattr("storage.sqlite.scrubbing.SMALL", 1_000)
+    monkeypatch.setattr("storage.sqlite.scrubbing.clock", lambda: NOW)
+    mark(path, NOW // MINUTE)
+    before = secrets(path)
+    assert scrub(path, calm=0.0) is None
+    assert (secrets(path), mark(path)) == (before, NOW // MINUTE)
+    assert scrub(path, calm=60.0) is True
+    assert (secrets(path), mark(path)) == (0, CLEAN)
+
+
+async def test_nobody_waits_at_the_end_for_a_calm_hour(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that ends leaves a large file marked, for whoever opens it next."""
+    monkeypatch.setattr("storage.sqlite.scrubbing.SMALL", 1_000)
+    database = await sqlite.connect(path)
+    await database.write(lambda tx: tx.scrub())
+    began = asyncio.get_running_loop().time()
+    await database.close()
+    assert asyncio.get_running_loop().time() - began < 2
+    assert mark(path) > WRITTEN_ANEW
+
+
+async def test_what_another_process_marked_is_scrubbed_too(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server looks now and then, whoever closed the poll."""
+    monkeypatch.setattr("storage.sqlite.scrubbing.AGAIN_MOST_SECONDS", 0.02)
+    database = await sqlite.connect(path)
+    await database.write(lambda tx: tx.run("UPDATE t SET text = 'kept' WHERE id = 7"))
+    mark(path, UNCLEAN)
+    await clean(path)
+    await database.close()
+
+
+def test_little_to_do_is_calm() -> None:
+    """What the clock's own jobs take disturbs nothing; a twentieth of a second's work does."""
+    now = [0.0]
+    calm = Calm(lambda: now[0])
+    for _ in range(100):
+        now[0] += 0.25
+        calm.worked(0.01)
+    assert calm.seconds() == 25.0
+    for _ in range(4):
+        now[0] += 0.25
+        calm.worked(0.03)
+    now[0] += 7.0
+    assert 7.0 <= calm.seconds() < 8.0

@@ -383,7 +383,7 @@ async def test_forgetting_that_fails_stops_nobody(db, monkeypatch):
     tried, done = [], asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def fails_at_first(path):
+    def fails_at_first(path, calm):
         tried.append(path)
         if len(tried) < 3:
             raise ZeroDivisionError
@@ -479,6 +479,28 @@ async def test_a_damaged_page_is_found(database, path):
     with path.open("r+b") as file:
         file.seek(4096 * 5)
         file.write(b"\xff" * 4096)
+    again = await sqlite.connect(path)
+    with pytest.raises(Corrupt):
+        await again.sound(whole=True)
+    await again.close()
+
+
+@pytest.mark.sqlite_only
+async def test_an_index_that_says_otherwise_is_found(database, path):
+    """A few bytes of an index: each page can still be read, and what it finds is wrong."""
+    word = b"a word of its own"
+    await database.write(
+        lambda tx: tx.run(
+            "INSERT INTO addresses (channel, value, created_at) VALUES ('sms', :value, 0)",
+            value=word.decode(),
+        )
+    )
+    await database.close()
+    held = path.read_bytes()
+    places = [at for at in range(0, len(held), 4096) if word in held[at : at + 4096]]
+    (index,) = [at for at in places if held[at] == 0x0A]  # a leaf of an index
+    path.write_bytes(held[:index] + held[index : index + 4096].replace(word, b"another word here")
+                     + held[index + 4096 :])  # fmt: skip
     again = await sqlite.connect(path)
     with pytest.raises(Corrupt):
         await again.sound(whole=True)

@@ -188,6 +188,8 @@ CREATE TABLE rounds (
     CONSTRAINT fk_rounds_created_by FOREIGN KEY(created_by) REFERENCES members (id)
 );
 
+CREATE INDEX ix_rounds_closed_at ON rounds (closed_at) WHERE state = 'closed';
+
 CREATE INDEX ix_rounds_closes_at ON rounds (closes_at) WHERE state = 'open';
 
 CREATE TABLE tickets (
@@ -218,12 +220,8 @@ CREATE TABLE answers (
     question SMALLINT NOT NULL,
     value TEXT NOT NULL,
     at BIGINT NOT NULL,
-    CONSTRAINT pk_answers PRIMARY KEY (round_id, member_id, question),
-    CONSTRAINT fk_answers_round_id FOREIGN KEY(round_id) REFERENCES rounds (id),
-    CONSTRAINT fk_answers_member_id FOREIGN KEY(member_id) REFERENCES members (id)
+    CONSTRAINT pk_answers PRIMARY KEY (round_id, member_id, question)
 );
-
-CREATE INDEX ix_answers_member_id ON answers (member_id);
 
 CREATE TABLE batches (
     id BIGSERIAL NOT NULL,
@@ -263,10 +261,7 @@ CREATE TABLE dialogs (
     answered_at BIGINT DEFAULT 0 NOT NULL,
     scratch TEXT DEFAULT '' NOT NULL,
     CONSTRAINT pk_dialogs PRIMARY KEY (member_id, round_id),
-    CONSTRAINT ck_dialogs_state CHECK (state IN ('asked', 'open', 'done', 'rested')),
-    CONSTRAINT fk_dialogs_member_id FOREIGN KEY(member_id) REFERENCES members (id),
-    CONSTRAINT fk_dialogs_round_id FOREIGN KEY(round_id) REFERENCES rounds (id),
-    CONSTRAINT fk_dialogs_address_id FOREIGN KEY(address_id) REFERENCES addresses (id)
+    CONSTRAINT ck_dialogs_state CHECK (state IN ('asked', 'open', 'done', 'rested'))
 );
 
 CREATE INDEX ix_dialogs_round_id ON dialogs (round_id);
@@ -287,10 +282,7 @@ CREATE TABLE inbound (
     at BIGINT NOT NULL,
     CONSTRAINT pk_inbound PRIMARY KEY (id),
     CONSTRAINT uq_inbound_channel_key UNIQUE (channel, key),
-    CONSTRAINT ck_inbound_state CHECK (state IN ('done', 'failed', 'replayed', 'unreadable')),
-    CONSTRAINT fk_inbound_address_id FOREIGN KEY(address_id) REFERENCES addresses (id),
-    CONSTRAINT fk_inbound_member_id FOREIGN KEY(member_id) REFERENCES members (id),
-    CONSTRAINT fk_inbound_round_id FOREIGN KEY(round_id) REFERENCES rounds (id)
+    CONSTRAINT ck_inbound_state CHECK (state IN ('done', 'failed', 'replayed', 'unreadable'))
 );
 
 CREATE INDEX ix_inbound_address_id ON inbound (address_id) WHERE address_id IS NOT NULL;
@@ -304,9 +296,7 @@ CREATE INDEX ix_inbound_text ON inbound (at) WHERE text <> '' OR choice <> '' OR
 CREATE TABLE respondents (
     round_id BIGINT NOT NULL,
     member_id BIGINT NOT NULL,
-    CONSTRAINT pk_respondents PRIMARY KEY (round_id, member_id),
-    CONSTRAINT fk_respondents_round_id FOREIGN KEY(round_id) REFERENCES rounds (id),
-    CONSTRAINT fk_respondents_member_id FOREIGN KEY(member_id) REFERENCES members (id)
+    CONSTRAINT pk_respondents PRIMARY KEY (round_id, member_id)
 );
 
 CREATE TABLE outbox (
@@ -337,11 +327,7 @@ CREATE TABLE outbox (
     settled_at BIGINT DEFAULT 0 NOT NULL,
     expires_at BIGINT NOT NULL,
     CONSTRAINT pk_outbox PRIMARY KEY (id),
-    CONSTRAINT ck_outbox_status CHECK (status IN ('queued', 'held', 'sending', 'unknown', 'sent', 'delivered', 'undelivered', 'failed', 'expired', 'stopped', 'unreachable', 'cancelled')),
-    CONSTRAINT fk_outbox_batch_id FOREIGN KEY(batch_id) REFERENCES batches (id),
-    CONSTRAINT fk_outbox_member_id FOREIGN KEY(member_id) REFERENCES members (id),
-    CONSTRAINT fk_outbox_address_id FOREIGN KEY(address_id) REFERENCES addresses (id),
-    CONSTRAINT fk_outbox_round_id FOREIGN KEY(round_id) REFERENCES rounds (id)
+    CONSTRAINT ck_outbox_status CHECK (status IN ('queued', 'held', 'sending', 'unknown', 'sent', 'delivered', 'undelivered', 'failed', 'expired', 'stopped', 'unreachable', 'cancelled'))
 );
 
 CREATE INDEX ix_outbox_address ON outbox (address_id) WHERE kind = 0 AND address_id IS NOT NULL;

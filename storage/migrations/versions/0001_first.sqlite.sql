@@ -192,6 +192,8 @@ CREATE TABLE rounds (
     CONSTRAINT fk_rounds_created_by FOREIGN KEY(created_by) REFERENCES members (id)
 );
 
+CREATE INDEX ix_rounds_closed_at ON rounds (closed_at) WHERE state = 'closed';
+
 CREATE INDEX ix_rounds_closes_at ON rounds (closes_at) WHERE state = 'open';
 
 CREATE TABLE tickets (
@@ -227,8 +229,6 @@ CREATE TABLE answers (
     CONSTRAINT fk_answers_member_id FOREIGN KEY(member_id) REFERENCES members (id)
 )
  WITHOUT ROWID;
-
-CREATE INDEX ix_answers_member_id ON answers (member_id);
 
 CREATE TABLE batches (
     id INTEGER NOT NULL,

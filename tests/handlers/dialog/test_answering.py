@@ -5,6 +5,7 @@ import pytest
 from handlers.dialog import answering, perform
 from handlers.dialog.answering import MOST_TRIES
 from handlers.dialog.forms import Form, Option, Question
+from storage import dialogs, outbox
 from storage.instant import DAY, HOUR
 
 CHECK = Form(
@@ -150,6 +151,28 @@ async def test_a_digit_sent_twice_in_haste_answers_once(store):
     await store.run("UPDATE outbox SET status = 'sent'")
     assert (await store.say(1, "4"))[0].startswith("What changed?")
     assert await kept(store) == [(1, "4")]
+
+
+@pytest.mark.parametrize("pressed", [False, True], ids=["typed", "pressed"])
+async def test_an_answer_to_a_question_that_is_settled_at_that_moment(store, monkeypatch, pressed):
+    """Another process settles the question's message between two looks at it: it counts."""
+    await store.member(1)
+    round_ = await store.poll()
+    await store.write(lambda tx: perform.queue_next(tx, store.now))
+    await store.run("UPDATE outbox SET status = 'sending'")
+    look = outbox.unseen
+
+    async def settled_first(tx, member_id):
+        await dialogs.opened(tx, [1], store.now)
+        await tx.run("UPDATE outbox SET status = 'sent'")
+        return await look(tx, member_id)
+
+    monkeypatch.setattr(answering.outbox, "unseen", settled_first)
+    choice = {"kind": "choice", "choice": f"a:{round_.id}:0:2"} if pressed else {}
+    heard = await store.say(1, "" if pressed else "2", **choice)
+    assert "We have: 2 Price" in heard[0]
+    assert await kept(store) == [(0, "2")]
+    assert await store.scalar("SELECT round_id FROM inbound") == round_.id
 
 
 @pytest.mark.parametrize("status", ["sending", "unknown"])

@@ -25,7 +25,7 @@ async def waiting(store, done):
     """A coordinator whose act waits for the code 0427."""
     await store.member(1)
     store.asked = await store.turn(
-        1, lambda turn: confirming.ask(turn, "announce", "the body"), code="0427"
+        1, lambda turn: confirming.ask(turn, "announce", "the body"), draw=lambda: "0427"
     )
     return store
 
@@ -103,7 +103,7 @@ async def test_after_its_time_it_is_gone(waiting, done):
 
 async def test_a_new_act_takes_the_place_of_the_one_before(waiting, done):
     """One act waits for a phone at a time: an older code does nothing."""
-    await waiting.turn(1, lambda turn: confirming.ask(turn, "announce", "new"), code="9999")
+    await waiting.turn(1, lambda turn: confirming.ask(turn, "announce", "new"), draw=lambda: "9999")
     assert await take(waiting, "0427") == (True, [NOT_THAT_CODE.text])
     assert await take(waiting, "9999") == (True, [])
     assert done == [(1, "new")]
@@ -118,6 +118,6 @@ async def test_another_phones_code_confirms_nothing(waiting, done):
 
 async def test_a_stranger_may_be_asked_too(store, done):
     """An address without a member confirms as any other."""
-    await store.turn(1, lambda turn: confirming.ask(turn, "announce", "x"), code="0001")
+    await store.turn(1, lambda turn: confirming.ask(turn, "announce", "x"), draw=lambda: "0001")
     assert await take(store, "0001") == (True, [])
     assert done == [(0, "x")]

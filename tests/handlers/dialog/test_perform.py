@@ -56,12 +56,12 @@ async def test_an_audience_is_queued_chunk_by_chunk(store):
     assert await queued(store) == [1, 2, 3, 4, 5]
 
 
-async def test_an_audience_that_fills_its_last_chunk_ends_with_an_empty_one(store):
+async def test_an_audience_that_fills_its_last_chunk_ends_with_it(store):
     """Nobody is queued twice or left out where the people are a multiple of the chunk."""
     for last in range(4):
         await store.member(last)
     await tell(store)
-    assert [await queue(store) for _ in range(4)] == [2, 2, 0, None]
+    assert [await queue(store) for _ in range(3)] == [2, 2, None]
     assert await queued(store) == [1, 2, 3, 4]
     assert await batch(store) == ("queued", 4, 4)
 
@@ -108,7 +108,7 @@ async def test_who_stopped_or_is_no_member_gets_no_row(store):
     await store.run("UPDATE members SET state = 'joining' WHERE id = 2")
     await store.run("UPDATE members SET state = 'erased' WHERE id = 3")
     await tell(store)
-    assert await queue(store) == 1
+    assert [await queue(store) for _ in range(2)] == [0, 1]
     assert await queued(store) == [4]
 
 
