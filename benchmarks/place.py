@@ -114,9 +114,9 @@ def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextlib.contextmanager
-def sink() -> Iterator[int]:
-    """Run the sink, and give its port."""
-    with process("benchmarks.sink") as running:
+def sink(takes: float = 0.0) -> Iterator[int]:
+    """Run the sink, which takes so many seconds for an answer, and give its port."""
+    with process("benchmarks.sink", str(takes)) as running:
         assert running.stdout is not None
         yield int(running.stdout.readline())
 

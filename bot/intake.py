@@ -104,7 +104,7 @@ class Intake:
     # --- messages ---
 
     async def _message(self, raw: Inbound, now: int) -> None:
-        event = replace(raw, text=clean(raw.text), choice=clean(raw.choice), media=clean(raw.media))
+        event = _cleaned(raw)
         try:
             fresh = await self._database.write(lambda tx: self._turn(tx, event, now), abreast=True)
             outcome = "accepted" if fresh else "duplicate"
@@ -165,7 +165,7 @@ class Intake:
             key=key,
             one_question=traits.one_question,
             phone_language=event.language,
-            code=f"{secrets.randbelow(10_000):04d}",
+            draw=_code,
         )
         await routing.route(turn)
         await self._answer(tx, turn, event)
@@ -195,7 +195,7 @@ class Intake:
         bar = await barred.reason(tx, hashed) or ""
         if sender is None and bar:
             found = await addresses.sender(tx, event.channel, addresses.hidden(hashed), 0, key)
-            sender = replace(found, value=event.sender) if found else None
+            sender = found._replace(value=event.sender) if found else None
         if sender is None:
             # Of somebody who said no nothing comes back by a message that is delivered twice.
             if await inbound.seen(tx, event.channel, key):
@@ -279,6 +279,18 @@ class Intake:
             now=turn.now,
             expires_at=turn.now + DAY,
         )
+
+
+def _cleaned(raw: Inbound) -> Inbound:
+    """Return a message as it may be stored; most are so already."""
+    text, choice, media = clean(raw.text), clean(raw.choice), clean(raw.media)
+    if text is raw.text and choice is raw.choice and media is raw.media:
+        return raw
+    return replace(raw, text=text, choice=choice, media=media)
+
+
+def _code() -> str:
+    return f"{secrets.randbelow(10_000):04d}"
 
 
 async def _meant(tx: Tx, event: Inbound, sender: Sender) -> int:
