@@ -1,13 +1,18 @@
 """A provider that takes everything at once: the least an HTTP server can do. Loopback only.
 
-`python -m benchmarks.sink` prints its port, and answers `GET /count` with how many it took.
+`python -m benchmarks.sink [SECONDS]` prints its port, takes so long for each answer, and answers
+`GET /count` with how many messages it took, `GET /arrivals` with when (seconds of the machine's
+monotonic clock).
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import sys
+import time
+from typing import ClassVar
 
 import uvloop
 
@@ -25,6 +30,8 @@ class Sink(asyncio.Protocol):
     """One connection. Requests are read by their Content-Length, and answered in order."""
 
     taken = 0
+    arrivals: ClassVar[list[float]] = []
+    takes = 0.0
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -48,12 +55,10 @@ class Sink(asyncio.Protocol):
     def _reply(self, head: bytes) -> None:
         line = head.split(b"\r\n", 1)[0]
         if b"/Messages.json" in line:
-            Sink.taken += 1
             body = b'{"sid":"SM%032x","status":"queued"}' % next(NUMBERS)
-            self._write(_answer(body, b"201 Created"))
+            self._take(_answer(body, b"201 Created"))
         elif b"/sendMessage" in line or b"/send_message" in line:
-            Sink.taken += 1
-            self._write(
+            self._take(
                 _answer(
                     b'{"ok":true,"result":{"message_id":%d,"date":1764000000,"chat":'
                     b'{"id":1,"type":"private"},"text":"x"}}' % next(NUMBERS)
@@ -75,10 +80,20 @@ class Sink(asyncio.Protocol):
         elif b" /received" in line:
             Sink.taken += 1
             self._write(_answer(b""))
+        elif b" /arrivals" in line:
+            self._write(_answer(json.dumps(Sink.arrivals).encode()))
         elif b" /count" in line:
             self._write(_answer(b"%d" % Sink.taken))
         else:
             self._write(_answer(b'{"ok":true,"result":true}'))
+
+    def _take(self, answer: bytes) -> None:
+        Sink.taken += 1
+        Sink.arrivals.append(time.monotonic())
+        if Sink.takes:
+            asyncio.get_running_loop().call_later(Sink.takes, self._write, answer)
+        else:
+            self._write(answer)
 
     def _write(self, answer: bytes) -> None:
         self._transport.write(answer)  # type: ignore[attr-defined]
@@ -94,4 +109,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    Sink.takes = float(sys.argv[1]) if sys.argv[1:] else 0.0
     uvloop.run(main())

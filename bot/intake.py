@@ -147,8 +147,9 @@ class Intake:
         return True
 
     async def run(
-        self, tx: Tx, event: Inbound, sender: Sender, bar: str, now: int, key: str
-    ) -> None:
+        self, tx: Tx, event: Inbound, sender: Sender, bar: str, now: int, key: str,
+        *, replayed: bool = False,
+    ) -> None:  # fmt: skip
         """Route a message that is kept under the hash of its key, and queue the replies."""
         traits = self._channels[event.channel].traits
         turn = Turn(
@@ -166,6 +167,7 @@ class Intake:
             one_question=traits.one_question,
             phone_language=event.language,
             draw=_code,
+            replayed=replayed,
         )
         await routing.route(turn)
         await self._answer(tx, turn, event)

@@ -48,5 +48,5 @@ async def _again(tx: Tx, intake: Intake, row: Row) -> None:
     sender = await intake.sender(tx, channel, value, carried[0] if carried else 0)
     # Of somebody who has stopped or said no since then nothing is done any more.
     if sender is not None and sender.address_state != "hidden":
-        await intake.run(tx, event, sender, "", at, key)
+        await intake.run(tx, event, sender, "", at, key, replayed=True)
     await inbound.put_state(tx, inbound_id, "replayed")

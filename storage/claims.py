@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from storage.database import sql, sql_among
+from storage.database import sql, sql_among, sql_chosen
 from storage.outbox import WAITING
+from storage.several import sql_each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from storage.database import Row, Tx
+    from storage.database import Engine, Row, Tx
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A row about to be sent, with all that the gate and the text need. Instants in ms.
 
     `batch_state`, `round_state` and `dialog` are "" where there is none. `turn_at` is when
@@ -50,20 +49,31 @@ class Claimed:
     dialog: str
     turn_at: int
     asking: bool
+    maybe_twice: bool = False
 
 
+# What is being sent, or may have been. Said so that no index of what waits serves it: rows that
+# are known by their ids are found by these, however many others wait.
+OPEN = "COALESCE(o.status, '') IN ('sending', 'unknown')"
+
+# What another process is sending to the same phone comes first: only then is it this one's turn.
 _CLAIM_TEXT = (
     "UPDATE outbox SET status = 'sending', lease_until = :lease_until, attempt = attempt + 1,"
     " tries = tries + 1, reason = '', language = COALESCE(("
     "SELECT m.language FROM members m WHERE m.id = outbox.member_id), language)"
-    " WHERE id IN (SELECT o.id FROM outbox o WHERE o.channel = :channel"
-    " AND o.status = 'queued' AND o.kind <= :most_kind AND o.until_at <= :now"
-    " ORDER BY o.kind, o.until_at, o.id LIMIT :most{locked}) RETURNING id"
+    " WHERE id IN [SELECT o.id FROM outbox o WHERE o.channel = :channel"
+    " AND o.status = 'queued' AND o.kind <= :most_kind AND o.until_at <= :now{in_order}"
+    " ORDER BY o.kind, o.until_at, o.id LIMIT :most{locked}] RETURNING id"
 )
-_CLAIM = {
-    "sqlite": sql(_CLAIM_TEXT.replace("{locked}", ""), "sqlite"),
-    "postgresql": sql(_CLAIM_TEXT.replace("{locked}", " FOR UPDATE SKIP LOCKED"), "postgresql"),
-}
+# Of several processes each takes its own.
+_LOCKED = " FOR UPDATE SKIP LOCKED"
+_IN_ORDER = (
+    " AND NOT EXISTS (SELECT 1 FROM outbox q WHERE q.address_id = o.address_id"
+    " AND q.status = 'sending')"
+)
+
+
+_CLAIM = sql_chosen(_CLAIM_TEXT, locked=_LOCKED, in_order=_IN_ORDER)
 _FACTS = sql_among(
     "SELECT o.id, o.batch_id, o.kind, o.member_id, o.address_id, COALESCE(a.value, o.recipient),"
     " o.text, o.choices, o.language, o.round_id, o.question, o.attempt, o.tries, o.expires_at,"
@@ -77,12 +87,12 @@ _FACTS = sql_among(
     " CASE WHEN o.question IS NULL OR o.kind = 0 THEN FALSE ELSE EXISTS (SELECT 1 FROM outbox q"
     f" WHERE q.member_id = o.member_id AND q.{WAITING} AND q.status IN ('sending', 'unknown')"
     " AND q.until_at < q.expires_at AND q.question IS NOT NULL AND q.kind > 0"
-    " AND q.id NOT IN ({ids})) END"
+    " AND q.id NOT IN ({ids})) END, o.maybe_twice"
     " FROM outbox o LEFT JOIN addresses a ON a.id = o.address_id"
     " LEFT JOIN members m ON m.id = o.member_id LEFT JOIN platforms p ON p.id = m.platform_id"
     " LEFT JOIN batches b ON b.id = o.batch_id LEFT JOIN rounds r ON r.id = o.round_id"
     " LEFT JOIN dialogs d ON d.member_id = o.member_id AND d.round_id = o.round_id"
-    " WHERE o.id IN ({ids}) AND o.status IN ('sending', 'unknown')"
+    f" WHERE o.id IN ({{ids}}) AND {OPEN}"
     " ORDER BY o.kind, o.id"
 )
 # What did not arrive told nobody anything; what may have counts from when it was last in hand.
@@ -99,28 +109,41 @@ _TOLD = sql_among(
     " AND q.member_id IN (SELECT z.member_id FROM outbox z WHERE z.id IN ({ids}))"
 )
 _RENEW = sql_among(
-    "UPDATE outbox SET lease_until = :lease_until WHERE id IN ({ids}) AND status = 'sending'"
-    " RETURNING id, attempt"
+    "UPDATE outbox SET lease_until = :lease_until WHERE id IN ({ids})"
+    " AND COALESCE(status, '') = 'sending' RETURNING id, attempt"
 )
-_OURS = sql_among(
-    "SELECT id, attempt FROM outbox WHERE id IN ({ids}) AND status IN ('sending', 'unknown')"
-)
-_NOTE = sql("UPDATE outbox SET said = :said, segments = :segments WHERE id = :id")
+# Whoever asks settles them next: a receipt that comes to another process meanwhile waits.
+_OURS_TEXT = f"SELECT o.id, o.attempt FROM outbox o WHERE o.id IN ({{ids}}) AND {OPEN}"
+_OURS: dict[Engine, str] = {
+    "sqlite": sql_among(_OURS_TEXT)["sqlite"],
+    "postgresql": sql_among(f"{_OURS_TEXT} ORDER BY o.id FOR UPDATE")["postgresql"],
+}
+_NOTE = sql_each(
+    "UPDATE outbox SET said = x.said, segments = x.segments FROM {rows} x WHERE outbox.id = x.id",
+    "outbox.id", id="BIGINT", said="TEXT", segments="BIGINT",
+)  # fmt: skip
 _LAPSED = sql(
     "UPDATE outbox SET status = 'unknown', until_at = :until_at, reason = 'lease'"
     " WHERE status = 'sending' AND lease_until < :now"
 )
-_DOUBTFUL = sql(
-    "SELECT o.id, o.attempt, COALESCE(a.value, o.recipient), o.said, o.segments, o.kind,"
-    " o.question, o.tries, o.queued_at, o.expires_at, o.lease_until"
-    " FROM outbox o LEFT JOIN addresses a ON a.id = o.address_id"
+# Taken for a while, so that of several processes one looks into each.
+_DOUBTFUL = sql_chosen(
+    "UPDATE outbox SET until_at = :again_at WHERE id IN [SELECT o.id FROM outbox o"
     " WHERE o.status = 'unknown' AND o.channel = :channel AND o.until_at <= :now"
-    " ORDER BY o.until_at LIMIT :most"
+    " ORDER BY o.until_at LIMIT :most{locked}] RETURNING id, attempt,"
+    " COALESCE((SELECT a.value FROM addresses a WHERE a.id = outbox.address_id), recipient),"
+    " said, segments, kind, question, tries, queued_at, expires_at, lease_until",
+    locked=_LOCKED,
 )
 _DEFER = sql("UPDATE outbox SET until_at = :until_at WHERE id = :id AND status = 'unknown'")
 _GIVE_UP = sql(
     "UPDATE outbox SET until_at = :until_at, recipient = '' WHERE id = :id AND status = 'unknown'"
 )
+
+
+async def alone(tx: Tx, channel: str) -> None:
+    """Let no other process claim on this channel, or reserve its time, until the unit ends."""
+    await tx.lock("claim", channel)
 
 
 async def claim(
@@ -137,7 +160,7 @@ async def claim(
 async def facts(tx: Tx, ids: Sequence[int]) -> list[Claimed]:
     """Return claimed rows as they stand now; those no longer sending are left out."""
     rows = await tx.rows(_FACTS[tx.engine], ids=json.dumps(list(ids)))
-    return [Claimed(*row) for row in rows]
+    return [Claimed._make(row) for row in rows]
 
 
 async def told(tx: Tx, ids: Sequence[int], since: int, now: int) -> dict[int, list[int]]:
@@ -162,12 +185,12 @@ async def ours(tx: Tx, ids: Sequence[int]) -> set[tuple[int, int]]:
     return {(int(row[0]), int(row[1])) for row in rows}
 
 
-async def note(tx: Tx, leaving: Iterable[Row]) -> None:
+async def note(tx: Tx, leaving: Sequence[tuple[int, str, int]]) -> None:
     """Keep what is about to leave, so that it can be looked for: id, said, segments.
 
     `said` is a digest: by the time of a look-up the batch may say something else.
     """
-    await tx.many(_NOTE, leaving)
+    await tx.post(_NOTE[tx.engine], rows=json.dumps(leaving))
 
 
 async def lapsed(tx: Tx, now: int, until_at: int) -> int:
@@ -175,9 +198,11 @@ async def lapsed(tx: Tx, now: int, until_at: int) -> int:
     return await tx.run(_LAPSED, now=now, until_at=until_at)
 
 
-async def doubtful(tx: Tx, channel: str, now: int, most: int) -> list[Row]:
-    """Return unknown rows that are due to be looked into."""
-    return await tx.rows(_DOUBTFUL, channel=channel, now=now, most=most)
+async def doubtful(tx: Tx, channel: str, now: int, again_at: int, most: int) -> list[Row]:
+    """Take unknown rows that are due to be looked into; nobody else does before `again_at`."""
+    return await tx.rows(
+        _DOUBTFUL[tx.engine], channel=channel, now=now, again_at=again_at, most=most
+    )
 
 
 async def defer(tx: Tx, row: int, until_at: int) -> None:

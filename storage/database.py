@@ -50,6 +50,24 @@ def sql_among(text: str) -> dict[Engine, str]:
     }
 
 
+def sql_chosen(text: str, **of_postgres: str) -> dict[Engine, str]:
+    """Register a change of the rows whose ids a `[SELECT ... LIMIT ...]` in it chooses.
+
+    PostgreSQL chooses them once, before all else, whatever it thinks of its tables. Where
+    `{name}` stands comes what is given under that name, on PostgreSQL alone.
+    """
+    sqlite = postgres = text
+    for name, more in of_postgres.items():
+        sqlite = sqlite.replace(f"{{{name}}}", "")
+        postgres = postgres.replace(f"{{{name}}}", more)
+    return {
+        "sqlite": sql(sqlite.replace("[", "(").replace("]", ")"), "sqlite"),
+        "postgresql": sql(
+            postgres.replace("IN [", "= ANY (ARRAY(").replace("]", "))"), "postgresql"
+        ),
+    }
+
+
 class Tx(Protocol):
     """The inside of one unit of work."""
 

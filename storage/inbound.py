@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from storage.database import sql
+from storage.database import sql, sql_chosen
 
 if TYPE_CHECKING:
     from storage.database import Row, Tx
@@ -36,10 +36,10 @@ _BLANK_ROUND = sql(
     " state = CASE state WHEN 'failed' THEN 'done' ELSE state END"
     " WHERE round_id = :round_id AND round_id IS NOT NULL"
 )
-_BLANK_SOME = sql(
+_BLANK_SOME = sql_chosen(
     "UPDATE inbound SET text = '', choice = '', media = '', error = '', round_id = NULL"
-    " WHERE id IN (SELECT id FROM inbound WHERE round_id = :round_id AND round_id IS NOT NULL"
-    " AND state <> 'failed' LIMIT :most)"
+    " WHERE id IN [SELECT id FROM inbound WHERE round_id = :round_id AND round_id IS NOT NULL"
+    " AND state <> 'failed' LIMIT :most]"
 )
 _BLANK = sql(
     "UPDATE inbound SET text = '', choice = '', media = '', error = ''"
@@ -49,10 +49,10 @@ _BLANK_ADDRESS = sql(
     "UPDATE inbound SET text = '', choice = '', media = '', error = ''"
     " WHERE address_id = :address_id AND address_id IS NOT NULL"
 )
-_PRUNE = sql(
+_PRUNE = sql_chosen(
     "UPDATE inbound SET text = '', choice = '', media = '', error = ''"
-    " WHERE id IN (SELECT id FROM inbound WHERE at < :before"
-    " AND (text <> '' OR choice <> '' OR media <> '') ORDER BY at LIMIT :most)"
+    " WHERE id IN [SELECT id FROM inbound WHERE at < :before"
+    " AND (text <> '' OR choice <> '' OR media <> '') ORDER BY at LIMIT :most]"
 )
 
 
@@ -137,7 +137,7 @@ async def blank_round(tx: Tx, round_id: int) -> None:
 
 async def blank_some(tx: Tx, round_id: int, most: int) -> int:
     """Blank some of it while the round is still open, save what may be handled again."""
-    return await tx.run(_BLANK_SOME, round_id=round_id, most=most)
+    return await tx.run(_BLANK_SOME[tx.engine], round_id=round_id, most=most)
 
 
 async def blank_address(tx: Tx, address_id: int) -> None:
@@ -147,4 +147,4 @@ async def blank_address(tx: Tx, address_id: int) -> None:
 
 async def prune(tx: Tx, before: int, most: int) -> int:
     """Blank the texts that came before an instant, a bounded number at once."""
-    return await tx.run(_PRUNE, before=before, most=most)
+    return await tx.run(_PRUNE[tx.engine], before=before, most=most)

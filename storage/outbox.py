@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Literal
 
-from storage.database import GATE, OUTBOX, sql, sql_among
+from storage.database import GATE, OUTBOX, sql, sql_among, sql_chosen
 
 if TYPE_CHECKING:
     from storage.database import Row, Tx
@@ -29,10 +29,10 @@ _REPLY = sql(
     " language, round_id, question, queued_at, expires_at) VALUES (0, :member_id, :address_id,"
     " :recipient, :channel, :text, :choices, :language, :round_id, :question, :now, :expires_at)"
 )
-_RELEASE = sql(
-    "UPDATE outbox SET status = 'queued', until_at = 0 WHERE id IN (SELECT id FROM outbox"
+_RELEASE = sql_chosen(
+    "UPDATE outbox SET status = 'queued', until_at = 0 WHERE id IN [SELECT id FROM outbox"
     " WHERE status = 'held' AND until_at <= :now AND reason <> 'restored'"
-    " ORDER BY until_at LIMIT :most)"
+    " ORDER BY until_at LIMIT :most]"
 )
 _RELEASE_TURN = sql(
     "UPDATE outbox SET status = 'queued', until_at = 0 WHERE member_id = :member_id"
@@ -44,10 +44,10 @@ _RELEASE_ROUND = sql(
 )
 # A row is never held for longer than its time to live: so it is found by `until_at`. Only what
 # a restore holds may be: where its time was extended it goes on waiting for a coordinator.
-_EXPIRE = sql(
-    "UPDATE outbox SET status = 'expired', settled_at = :now, recipient = '' WHERE id IN ("
+_EXPIRE = sql_chosen(
+    "UPDATE outbox SET status = 'expired', settled_at = :now, recipient = '' WHERE id IN ["
     "SELECT id FROM outbox WHERE status = 'held' AND until_at <= :now AND expires_at <= :now"
-    " LIMIT :most)"
+    " LIMIT :most]"
 )
 # Only what nobody sends stays queued past its time: of a channel that is no longer there. It is
 # looked for where the channel's next would leave, since that is what has waited longest.
@@ -107,21 +107,21 @@ _BLANK_ROUND = sql(
     " status = CASE WHEN status IN ('queued', 'held') THEN 'cancelled' ELSE status END"
     " WHERE round_id = :round_id AND round_id IS NOT NULL AND kind = 0"
 )
-_BLANK_SOME = sql(
+_BLANK_SOME = sql_chosen(
     "UPDATE outbox SET text = '', choices = '', said = '', round_id = NULL, question = NULL,"
-    " segments = 0 WHERE id IN (SELECT id FROM outbox WHERE round_id = :round_id"
+    " segments = 0 WHERE id IN [SELECT id FROM outbox WHERE round_id = :round_id"
     " AND round_id IS NOT NULL AND kind = 0"
-    " AND status NOT IN ('queued', 'held', 'sending', 'unknown') LIMIT :most)"
+    " AND status NOT IN ('queued', 'held', 'sending', 'unknown') LIMIT :most]"
 )
 _BLANK_MEMBER = sql(
     "UPDATE outbox SET text = '', choices = '', said = '', recipient = ''"
     " WHERE address_id = :address_id"
     " AND kind = 0 AND address_id IS NOT NULL"
 )
-_PRUNE = sql(
-    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE kind = 0"
+_PRUNE = sql_chosen(
+    "DELETE FROM outbox WHERE id IN [SELECT id FROM outbox WHERE kind = 0"
     " AND queued_at < :before AND status NOT IN ('queued', 'held', 'sending')"
-    " ORDER BY queued_at LIMIT :most)"
+    " ORDER BY queued_at LIMIT :most]"
 )
 
 
@@ -151,7 +151,7 @@ async def reply(
 
 async def release(tx: Tx, now: int, most: int) -> int:
     """Queue held rows whose time has come."""
-    return await tx.run(_RELEASE, now=now, most=most)
+    return await tx.run(_RELEASE[tx.engine], now=now, most=most)
 
 
 async def release_turn(tx: Tx, member_id: int) -> None:
@@ -168,7 +168,7 @@ async def release_round(tx: Tx, round_id: int) -> None:
 
 async def expire(tx: Tx, now: int, most: int) -> int:
     """End held rows whose time to live is over."""
-    return await tx.run(_EXPIRE, now=now, most=most)
+    return await tx.run(_EXPIRE[tx.engine], now=now, most=most)
 
 
 async def overdue(tx: Tx, now: int, most: int) -> list[int]:
@@ -247,7 +247,7 @@ async def blank_round(tx: Tx, round_id: int) -> None:
 
 async def blank_some(tx: Tx, round_id: int, most: int) -> int:
     """Blank some of the echoes that have left while the round is still open."""
-    return await tx.run(_BLANK_SOME, round_id=round_id, most=most)
+    return await tx.run(_BLANK_SOME[tx.engine], round_id=round_id, most=most)
 
 
 async def blank_address(tx: Tx, address_id: int) -> None:
@@ -260,4 +260,4 @@ async def prune(tx: Tx, before: int, most: int) -> int:
 
     Of one whose outcome is not known yet by then it never will be.
     """
-    return await tx.run(_PRUNE, before=before, most=most)
+    return await tx.run(_PRUNE[tx.engine], before=before, most=most)

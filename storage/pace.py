@@ -1,4 +1,8 @@
-"""Pace and spending of the channels: when the next message may leave, what this month cost."""
+"""Pace and spending of the channels: when the next message may leave, what this month cost.
+
+Instants here are microseconds of one clock: the database's on PostgreSQL, which many processes
+share, and on SQLite the one that its only sender hands in.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,45 @@ from typing import TYPE_CHECKING
 from storage.database import sql
 
 if TYPE_CHECKING:
-    from storage.database import Tx
+    from storage.database import Engine, Tx
 
-_RESERVE = sql(
-    "INSERT INTO pace (channel, next_us)"
-    " VALUES (:channel, CAST(:now_us AS BIGINT) + CAST(:cost_us AS BIGINT))"
-    " ON CONFLICT (channel) DO UPDATE SET next_us = CASE WHEN pace.next_us < :now_us"
-    " THEN CAST(:now_us AS BIGINT) ELSE pace.next_us END + CAST(:cost_us AS BIGINT)"
-    " RETURNING next_us"
+# What stretches may lie ahead: beyond, the clock was set back, and what it said counts no more.
+FURTHEST_US = 60_000_000
+FURTHEST_STRETCHES = 64
+
+_NOW: dict[Engine, str] = {
+    "sqlite": "CAST(:now_us AS BIGINT)",
+    "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+}
+_MAX: dict[Engine, str] = {"sqlite": "MAX", "postgresql": "GREATEST"}
+# From where a stretch may begin: shortly, or once the provider's pause is over.
+_FROM = (
+    "{max}({now} + CAST(:lead_us AS BIGINT), COALESCE((SELECT p.next_us FROM pace p"
+    " WHERE p.channel = CAST(:pause AS TEXT)), 0))"
 )
-_PAUSE = sql(
-    "INSERT INTO pace (channel, next_us) VALUES (:channel, :until_us)"
-    " ON CONFLICT (channel) DO UPDATE SET next_us = CASE WHEN pace.next_us < excluded.next_us"
-    " THEN excluded.next_us ELSE pace.next_us END"
+_RESERVE_TEXT = (
+    "INSERT INTO pace (channel, next_us) VALUES (:channel, {from} + CAST(:length_us AS BIGINT))"
+    " ON CONFLICT (channel) DO UPDATE SET next_us = CAST(:length_us AS BIGINT) +"
+    " CASE WHEN pace.next_us BETWEEN {from} AND {from} + CAST(:furthest_us AS BIGINT)"
+    " THEN pace.next_us ELSE {from} END RETURNING next_us - CAST(:length_us AS BIGINT) - {now}"
 )
-_NEXT = sql("SELECT next_us FROM pace WHERE channel = :channel")
+_PAUSE_TEXT = (
+    "INSERT INTO pace (channel, next_us) VALUES (:pause, {now} + CAST(:wait_us AS BIGINT))"
+    " ON CONFLICT (channel) DO UPDATE SET next_us = {max}(pace.next_us, excluded.next_us)"
+)
+
+
+def _of_each(text: str) -> dict[Engine, str]:
+    """Register a statement of which each engine has its own clock."""
+    found: dict[Engine, str] = {}
+    for engine, now in _NOW.items():
+        own = text.replace("{from}", _FROM).replace("{now}", now).replace("{max}", _MAX[engine])
+        found[engine] = sql(own, engine)
+    return found
+
+
+_RESERVE = _of_each(_RESERVE_TEXT)
+_PAUSE = _of_each(_PAUSE_TEXT)
 _SPEND = sql(
     "INSERT INTO spending (channel, month_at, segments)"
     " VALUES (:channel, :month_at, CAST(:segments AS BIGINT))"
@@ -33,21 +61,35 @@ _SPENT = sql(
 )
 
 
-async def reserve(tx: Tx, channel: str, now_us: int, cost_us: int) -> int:
-    """Reserve `cost_us` of a channel's time and return where it begins (microseconds)."""
-    row = await tx.row(_RESERVE, channel=channel, now_us=now_us, cost_us=cost_us)
-    return int(row[0]) - cost_us  # type: ignore[index]
+async def reserve(tx: Tx, channel: str, length_us: int, *, lead_us: int, now_us: int) -> int:
+    """Reserve a stretch of a channel's time; return how far from now it begins.
+
+    It follows the one reserved before, whoever did, and begins no sooner than `lead_us` from
+    now. Only SQLite goes by `now_us`. Lock the channel's claims first: who waited for another's
+    stretch would count from before it.
+    """
+    values = _clocked(tx, now_us) | {
+        "channel": channel, "pause": _pause_of(channel), "length_us": length_us,
+        "lead_us": lead_us, "furthest_us": FURTHEST_US + FURTHEST_STRETCHES * length_us,
+    }  # fmt: skip
+    row = await tx.row(_RESERVE[tx.engine], **values)
+    return int(row[0])  # type: ignore[index]
 
 
-async def pause(tx: Tx, channel: str, until_us: int) -> None:
-    """Let nothing leave on a channel before an instant (microseconds)."""
-    await tx.post(_PAUSE, channel=channel, until_us=until_us)
+async def pause(tx: Tx, channel: str, wait_us: int, *, now_us: int) -> None:
+    """Let nothing leave on a channel for so long; a longer pause is not cut short."""
+    values = _clocked(tx, now_us) | {"pause": _pause_of(channel), "wait_us": wait_us}
+    await tx.post(_PAUSE[tx.engine], **values)
 
 
-async def next_us(tx: Tx, channel: str) -> int:
-    """Return the instant (microseconds) from which a channel is free."""
-    row = await tx.row(_NEXT, channel=channel)
-    return int(row[0]) if row else 0
+def _clocked(tx: Tx, now_us: int) -> dict[str, int | str]:
+    """Return the present instant for the engine that has no clock of its own."""
+    return {"now_us": now_us} if tx.engine == "sqlite" else {}
+
+
+def _pause_of(channel: str) -> str:
+    """Return where a channel's pause stands: no channel's name holds a blank."""
+    return f"{channel} pause"
 
 
 async def spend(tx: Tx, channel: str, month_at: int, segments: int) -> None:

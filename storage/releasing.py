@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage.database import OUTBOX, sql
+from storage.database import OUTBOX, sql, sql_chosen
 from storage.restored import NEVER, REASON
 
 if TYPE_CHECKING:
@@ -57,13 +57,13 @@ _BATCHES = sql(
     "SELECT id FROM batches WHERE state IN ('scheduled', 'queueing') AND due_at >= :never"
     " ORDER BY id"
 )
-_RELEASE = sql(
-    "UPDATE outbox SET status = 'queued', until_at = 0, reason = '' WHERE id IN ("
-    f"SELECT id FROM outbox WHERE {_HELD} AND expires_at > :now AND {_OF} LIMIT :most)"
+_RELEASE = sql_chosen(
+    "UPDATE outbox SET status = 'queued', until_at = 0, reason = '' WHERE id IN ["
+    f"SELECT id FROM outbox WHERE {_HELD} AND expires_at > :now AND {_OF} LIMIT :most]"
 )
-_DISCARD = sql(
-    "UPDATE outbox SET status = 'cancelled', settled_at = :now, recipient = '' WHERE id IN ("
-    f"SELECT id FROM outbox WHERE {_HELD} AND {_OF} LIMIT :most)"
+_DISCARD = sql_chosen(
+    "UPDATE outbox SET status = 'cancelled', settled_at = :now, recipient = '' WHERE id IN ["
+    f"SELECT id FROM outbox WHERE {_HELD} AND {_OF} LIMIT :most]"
 )
 _RELEASE_BATCHES = sql(
     "UPDATE batches SET due_at = due_at - :never,"
@@ -111,7 +111,7 @@ async def held_batches(tx: Tx) -> list[int]:
 async def release(tx: Tx, batch_id: int | None, now: int, most: int) -> int:
     """Queue what is held of a batch, of REPLIES or, with None, of all; return how many."""
     await tx.notify(OUTBOX)
-    return await tx.run(_RELEASE, batch_id=batch_id, now=now, most=most)
+    return await tx.run(_RELEASE[tx.engine], batch_id=batch_id, now=now, most=most)
 
 
 async def release_rest(tx: Tx, batch_id: int | None, findable: Iterable[str], now: int) -> int:
@@ -128,7 +128,7 @@ async def release_rest(tx: Tx, batch_id: int | None, findable: Iterable[str], no
 
 async def discard(tx: Tx, batch_id: int | None, now: int, most: int) -> int:
     """End what is held of a batch, of REPLIES or, with None, of all; return how many."""
-    return await tx.run(_DISCARD, batch_id=batch_id, now=now, most=most)
+    return await tx.run(_DISCARD[tx.engine], batch_id=batch_id, now=now, most=most)
 
 
 async def discard_rest(tx: Tx, batch_id: int | None) -> int:

@@ -5,13 +5,15 @@ Only the present attempt of a row changes; what earlier ones came to is kept in 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage.database import OUTBOX, sql
+from storage.database import OUTBOX, sql, sql_among
+from storage.several import sql_each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from storage.database import Row, Tx
     from storage.outbox import Status
@@ -28,20 +30,23 @@ class Told:
     present: bool = True
 
 
-_SENT = sql(
-    "UPDATE outbox SET status = 'sent', provider_id = :provider_id,"
-    " segments = CASE WHEN text = '' AND batch_id IS NULL THEN 0"
-    " ELSE CAST(:segments AS BIGINT) END,"
-    " sent_at = :at, settled_at = :now, recipient = '', reason = '', said = ''"
-    " WHERE id = :id AND attempt = :attempt AND status IN ('sending', 'unknown')"
+_SENT = sql_each(
+    "UPDATE outbox SET status = 'sent', provider_id = x.given,"
+    " segments = CASE WHEN text = '' AND batch_id IS NULL THEN 0 ELSE x.size END,"
+    " sent_at = x.at, settled_at = :now, recipient = '', reason = '', said = '' FROM {rows} x"
+    " WHERE outbox.id = x.row AND outbox.attempt = x.present"
+    " AND COALESCE(outbox.status, '') IN ('sending', 'unknown')",
+    "outbox.id", row="BIGINT", present="BIGINT", given="TEXT", size="BIGINT", at="BIGINT",
+)  # fmt: skip
+_INTRODUCED = sql_among(
+    "UPDATE members SET introduced = TRUE WHERE introduced = FALSE AND id IN"
+    " (SELECT o.member_id FROM outbox o WHERE o.id IN ({ids}))"
 )
-_INTRODUCED = sql(
-    "UPDATE members SET introduced = TRUE WHERE introduced = FALSE AND id ="
-    " (SELECT o.member_id FROM outbox o WHERE o.id = :id)"
-)
+# What ends unknown is looked into no more.
 _END = sql(
     "UPDATE outbox SET status = :status, reason = :reason, settled_at = :now, recipient = '',"
-    " said = ''"
+    " said = '', until_at = CASE WHEN CAST(:status AS TEXT) = 'unknown'"
+    " THEN expires_at + 315360000000 ELSE until_at END"
     " WHERE id = :id AND attempt = :attempt AND status IN ('sending', 'unknown')"
 )
 _HOLD = sql(
@@ -128,14 +133,14 @@ _NEXT_ADDRESS = sql(
 )
 
 
-async def settle_sent(tx: Tx, settled: Iterable[Row]) -> None:
-    """Settle rows the provider took: id, attempt, provider_id, segments, at, now."""
-    await tx.many(_SENT, settled)
+async def settle_sent(tx: Tx, settled: Sequence[tuple[int, int, str, int, int]], now: int) -> None:
+    """Settle rows the provider took: id, attempt, provider's id, segments, when it took it."""
+    await tx.post(_SENT[tx.engine], rows=json.dumps(settled), now=now)
 
 
-async def introduced(tx: Tx, ids: Iterable[int]) -> None:
+async def introduced(tx: Tx, ids: Sequence[int]) -> None:
     """Keep that the members of these rows have been told who we are."""
-    await tx.many(_INTRODUCED, [{"id": row} for row in ids])
+    await tx.post(_INTRODUCED[tx.engine], ids=json.dumps(ids))
 
 
 async def settle_ended(tx: Tx, settled: Iterable[Row]) -> None:

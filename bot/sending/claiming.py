@@ -1,4 +1,4 @@
-"""Claiming: one unit of work that takes rows, judges them, and reserves when they leave."""
+"""Claiming: one unit of work that takes rows, judges them, and says what each of them says."""
 
 from __future__ import annotations
 
@@ -34,33 +34,31 @@ LEASE = 20 * SECOND
 TOLD_SINCE = 8 * DAY
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Ready:
-    """A row that may leave at an instant (microseconds), with what it says.
+    """A row that may leave, with what it says.
 
-    It was judged at `judged_at`, when `seen` was the count of gate notices, and is ours
-    until `lease_until`. Instants in ms.
+    It was judged at `judged_at`, when `seen` was the count of gate notices, and is ours until
+    `lease_until`; instants in ms. Its slot is from `leaves_at` to `late_at`, in seconds of the
+    monotonic clock; both are 0 while it has none.
     """
 
     row: Claimed
     rendered: Rendered
-    leaves_us: int
     claimed_at: int
     judged_at: int
     lease_until: int
     seen: int = 0
+    leaves_at: float = 0.0
+    late_at: float = 0.0
 
     def outgoing(self, now: int) -> Outgoing:
         """Return the message as the channel takes it."""
         row = self.row
         return Outgoing(
-            row=row.id,
-            attempt=row.attempt,
-            to=row.to,
-            text=self.rendered.text,
-            choices=self.rendered.choices,
-            seconds_left=max(1, (row.expires_at - now) // SECOND),
-        )
+            row.id, row.attempt, row.to, self.rendered.text, self.rendered.choices,
+            max(1, (row.expires_at - now) // SECOND),
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -80,12 +78,9 @@ class Claimer:
         self._alliance = alliance
         self._renderer = renderer
 
-    def units(self, rendered: Rendered) -> int:
-        """Return how much of the rate a message takes: its segments, or one."""
-        return rendered.segments if self._traits.segments else 1
-
     async def claim(self, tx: Tx, most: int, most_kind: int, now: int) -> tuple[int, list[Ready]]:
         """Claim at most so many rows; return how many were claimed, and those that leave."""
+        await claims.alone(tx, self._name)
         rows = await claims.claim(
             tx, self._name, most=most, most_kind=most_kind, lease_until=now + LEASE, now=now
         )
@@ -95,14 +90,19 @@ class Claimer:
         if self._traits.segments:
             await self._budget(tx, judged, now)
         await self._settle(tx, judged, now)
-        return len(rows), await self._reserve(tx, judged.leaves, now)
+        if self._traits.findable and judged.leaves:
+            await claims.note(
+                tx, [(row.id, said.digest, said.segments) for row, said in judged.leaves]
+            )
+        until = now + LEASE
+        return len(rows), [Ready(row, said, now, now, until) for row, said in judged.leaves]
 
     async def _judge(self, tx: Tx, rows: Sequence[Claimed], now: int) -> _Judged:
         judged = _Judged()
         told = await self._told(tx, rows, now)
         later = self._later(rows, told, now) if self._traits.one_question else set()
         for row in rows:
-            verdict = self.verdict(row, told.get(row.member_id or 0, []), now)
+            verdict = self.verdict(row, told.get(row.member_id or 0, ()), now)
             if verdict is gate.LEAVE and row.id in later:
                 verdict = Hold("turn", min(now + gate.TURN_AGAIN, row.expires_at))
             match verdict:
@@ -123,7 +123,7 @@ class Claimer:
         if not gate.in_turn(rows):
             return set()
         return gate.in_turn(
-            [r for r in rows if self.verdict(r, told.get(r.member_id or 0, []), now) is gate.LEAVE]
+            [r for r in rows if self.verdict(r, told.get(r.member_id or 0, ()), now) is gate.LEAVE]
         )
 
     async def _leaves(self, tx: Tx, judged: _Judged, row: Claimed, now: int) -> None:
@@ -164,7 +164,7 @@ class Claimer:
         return await claims.told(tx, ids, now - TOLD_SINCE, now)
 
     async def _render(self, tx: Tx, row: Claimed) -> Rendered:
-        return await self._renderer.render(
+        return self._renderer.kept(row) or await self._renderer.render(
             tx, batch_id=row.batch_id, kind=row.kind, text=row.text, choices=row.choices,
             language=row.language, round_id=row.round_id, question=row.question,
             introduced=row.introduced,
@@ -200,29 +200,6 @@ class Claimer:
                 judged.ended.append(_ended(row, "unreachable", reason, now))
         if judged.ended:
             await settling.settle_ended(tx, judged.ended)
-
-    async def _reserve(
-        self, tx: Tx, leaves: list[tuple[Claimed, Rendered]], now: int
-    ) -> list[Ready]:
-        if not leaves:
-            return []
-        costs = [
-            round(self.units(rendered) * 1_000_000 / self._traits.rate) for _, rendered in leaves
-        ]
-        at = await pace.reserve(tx, self._name, now * 1_000, sum(costs))
-        ready = []
-        for (row, rendered), cost in zip(leaves, costs, strict=True):
-            ready.append(Ready(row, rendered, at, now, now, now + LEASE))
-            at += cost
-        if self._traits.findable:
-            await claims.note(
-                tx,
-                [
-                    {"id": row.id, "said": rendered.digest, "segments": rendered.segments}
-                    for row, rendered in leaves
-                ],
-            )
-        return ready
 
 
 def _held(row: Claimed, reason: str, until_at: int) -> dict[str, object]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import structlog
 
 from bot import faults
 from bot.channels.base import Again, Sent, Unknown
-from bot.sending import gate
-from bot.sending.claiming import LEASE, Claimer
+from bot.sending.claiming import Claimer
+from bot.sending.departures import Departures, turn
+from bot.sending.keeping import Keeper
 from bot.sending.lanes import Lanes
+from bot.sending.lines import Lines
 from bot.sending.outcome import Answer, NotSent, Settler
-from bot.sending.pace import Pace
+from bot.sending.pace import Pause
 from bot.sending.render import Renderer
-from storage import claims
+from bot.sending.reserving import Reserver
 from storage.database import GATE
 from storage.errors import Closed, StorageError
 from storage.instant import SECOND, clock
@@ -29,17 +31,17 @@ if TYPE_CHECKING:
     from bot.channels.base import Channel, Outcome
     from bot.sending.claiming import Ready
     from bot.sending.gate import Verdict
+    from bot.sending.reserving import Stretch
     from handlers.dialog.turn import Alliance
-    from storage.database import Database
+    from storage.database import Database, Tx
 
 log = structlog.get_logger()
 
 IDLE = 1.0  # seconds until the outbox is looked at again without being told to
 AFTER_PAUSE = 0.005  # what was put back in a pause is due by another clock
-TICK = 0.001  # the event loop's timers are no finer; the pace sees to the rest
-RENEW = 5.0
-CLAIM_AHEAD = 5  # seconds of the channel's rate that are claimed at most
-JUDGED_FOR = 10 * SECOND  # a verdict older than that is taken again before the send
+# What is claimed at most beside what flies: so many seconds of the rate, so many lines' worth.
+CLAIM_AHEAD = 0.5
+CLAIM_LINES = 4
 
 
 class Drain:
@@ -58,234 +60,272 @@ class Drain:
         bulk: Callable[[], bool] = lambda: True,
         now: Callable[[], int] = clock,
     ) -> None:
+        name, traits = channel.name, channel.traits
         self._channel = channel
-        self._traits = channel.traits
         self._database = database
         self._sent = sent
         self._bulk = bulk
         self._now = now
         self._renderer = Renderer(alliance)
-        self._claimer = Claimer(channel.name, channel.traits, alliance, self._renderer)
+        self._claimer = Claimer(name, traits, alliance, self._renderer)
+        self._reserver = Reserver(name, traits)
         self._settler = Settler(
-            channel.name, database, alliance, now, counts_segments=channel.traits.segments
-        )
-        self._pace = Pace(channel.traits.rate)
-        self._lanes = Lanes(channel.traits.gap_ms)
+            name, database, alliance, now,
+            counts_segments=traits.segments, pause=self._reserver.pause,
+            settled=self._someone_is_free,
+        )  # fmt: skip
+        self._pause = Pause()
+        self._lines = Lines(traits.in_flight, traits.rate)
+        self._departures = Departures(self._depart)
+        self._lanes = Lanes(traits.gap_ms, self._handed_out)
+        most = max(1, int(traits.rate * CLAIM_AHEAD))
+        self._limit = min(CLAIM_LINES * traits.in_flight, most)
         self._woken = asyncio.Event()
-        self._room = asyncio.Event()
-        # What is claimed and has no answer yet, by row; of these, what is on its way.
+        # What is claimed and has no answer yet, by row.
         self._unsent: dict[int, Ready] = {}
-        self._flying: set[int] = set()
-        self._epoch = 0
-        self._turns = asyncio.Lock()
+        self._keeper = Keeper(name, database, self._claimer, self._unsent, self._lines.flying, now)
+        self._dry_until = 0.0  # by then there may be more to claim, though nobody says so
+        self._passes_over = False
         self._stopping = False
         database.listen(self.wake)
 
     def wake(self, topic: str) -> None:
         """Hear that something was queued, or that what is claimed must be judged again."""
         if topic == GATE:
-            self._epoch += 1
+            self._keeper.doubt()
             self._renderer.forget()
+        self._look_behind()
+
+    def _look_behind(self) -> None:
+        """Look at the outbox anew."""
+        self._dry_until = 0.0
         self._woken.set()
+
+    def _someone_is_free(self) -> None:
+        """Look for what was passed over because its person was being sent something."""
+        if self._passes_over:
+            self._look_behind()
 
     # --- the loop ---
 
     async def run(self) -> None:
         """Send until `stop`; then finish what is in flight and put the rest back."""
-        workers = [asyncio.create_task(self._work()) for _ in range(self._traits.in_flight)]
-        settling = asyncio.create_task(self._settler.run())
-        renewing = asyncio.create_task(self._renew())
+        tasks = [asyncio.create_task(part()) for part in (self._settler.run, self._keeper.renew)]
         try:
             while not self._stopping:
-                await self._claim_some()
+                await self._turn()
             await self._finish()
         finally:
-            for task in (*workers, settling, renewing):
+            self._departures.stop()
+            tasks += self._lines.flying.values()
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*workers, settling, renewing, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def stop(self) -> None:
         """Claim nothing more."""
         self._stopping = True
         self._woken.set()
-        self._room.set()
 
-    async def _claim_some(self) -> None:
-        """Claim as many rows as there is room for, or wait."""
-        most = self._limit() - len(self._unsent)
-        if most < max(1, self._limit() // 2):
-            self._room.clear()
-            await self._room.wait()
-            return
+    async def _turn(self) -> None:
+        """Judge again what must be, claim as many rows as there is room for, or wait."""
         self._woken.clear()
-        if rest := self._pace.rest(_loop_time()):
+        rest = self._pause.rest(monotonic())
+        if rest:
             # What is not claimed can still be overtaken by a reply, or be stopped.
             await self._idle(min(rest + AFTER_PAUSE, IDLE))
             return
         try:
-            claimed = await self._claim(most)
+            for item, verdict in await self._keeper.look_again():
+                if self._is_ours(item):
+                    self._drop(item, verdict)
+            self._depart()
+            if not await self._claim():
+                await self._idle(IDLE)
         except Closed:
             self._stopping = True
-            return
         except StorageError as error:
             log.warning("claim_waits", channel=self._channel.name, trace=faults.where(error))
-            claimed = 0
+            await self._idle(IDLE)
         except Exception as error:  # noqa: BLE001  the loop goes on, whatever one row may do
             log.error("claim_failed", channel=self._channel.name, trace=faults.where(error))  # noqa: TRY400
             await asyncio.sleep(IDLE)
-            claimed = 0
-        if not claimed:
-            await self._idle(IDLE)
 
     async def _idle(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), seconds)
 
-    def _limit(self) -> int:
-        by_rate = max(1, int(self._traits.rate * CLAIM_AHEAD))
-        return min(2 * self._traits.in_flight, by_rate)
-
-    async def _claim(self, most: int) -> int:
-        epoch = self._epoch
-        most_kind = SOLICITED if self._bulk() else REPLY
-        claimed, ready = await self._database.write(
-            lambda tx: self._claimer.claim(tx, most, most_kind, self._now())
-        )
-        for item in ready:
-            item.seen = epoch
-            self._unsent[item.row.id] = item
-            self._lanes.put(item)
-        return claimed
-
     async def _finish(self) -> None:
         """Let what is in flight end, and put back what has not left."""
         for item in list(self._unsent.values()):
-            if item.row.id not in self._flying:
+            if item.row.id not in self._lines.flying:
                 self._drop(item, None)
-        while self._flying or self._settler.unsettled:
+        while self._lines.flying or self._settler.unsettled:
             await self._settler.flush()
             await asyncio.sleep(0.01)
 
+    # --- claiming, and reserving the time to leave ---
+
+    async def _claim(self) -> bool:
+        """Claim rows and reserve slots in one unit; tell whether there was anything to do."""
+        most, slots, epoch = self._room(), self._slots(), self._keeper.epoch
+        waiting = self._departures.first(slots) if most or self._runs_short() else []
+        if not most and not waiting:
+            return False
+        most_kind = SOLICITED if self._bulk() else REPLY
+
+        async def unit(tx: Tx) -> tuple[int, list[Ready], Stretch | None]:
+            claimed, now = 0, self._now()
+            ready: list[Ready] = []
+            self._passes_over = tx.engine != "sqlite"
+            if most:
+                claimed, ready = await self._claimer.claim(tx, most, most_kind, now)
+            leaving = self._first(waiting, ready)[:slots]
+            if not leaving:
+                return claimed, ready, None
+            return claimed, ready, await self._reserver.reserve(tx, leaving, now)
+
+        claimed, ready, stretch = await self._database.write(unit)
+        if most and claimed < most:
+            self._dry_until = monotonic() + IDLE
+        for item in ready:
+            item.seen = epoch
+        self._take(ready, stretch)
+        return bool(claimed or stretch)
+
+    def _room(self) -> int:
+        """Return how many rows to claim: as many as there is room for, once half of it is."""
+        ahead = len(self._unsent) - len(self._lines.flying)
+        if ahead > self._limit // 2 or monotonic() < self._dry_until:
+            return 0
+        return self._limit - ahead
+
+    def _slots(self) -> int:
+        """Return how many slots to reserve: one that no line is free for is lost."""
+        return max(0, self._lines.soon() - len(self._departures.timed))
+
+    def _runs_short(self) -> bool:
+        """Tell whether slots alone are worth a unit: many together cost no more than one."""
+        return len(self._departures.timed) <= self._lines.soon() // 4
+
+    def _first(self, waiting: list[Ready], claimed: list[Ready]) -> list[Ready]:
+        """Return what may leave next, in order, of what waits for a slot and what comes."""
+        found, lanes = list(waiting), set[str]()
+        for item in claimed:
+            if self._lanes.is_free(item.row.to) and item.row.to not in lanes:
+                lanes.add(item.row.to)
+                found.append(item)
+        return sorted(found, key=turn)
+
+    def _take(self, claimed: list[Ready], stretch: Stretch | None) -> None:
+        """Let what was claimed, and what has a slot now, wait for its turn."""
+        new = {item.row.id: item for item in claimed}
+        if stretch is not None:
+            self._reserver.committed(stretch)
+            self._departures.give(stretch)
+            for item in stretch.items:
+                if new.pop(item.row.id, None):
+                    self._add(item)
+                elif self._is_ours(item):
+                    self._departures.put(item)
+        for item in new.values():
+            self._add(item)
+        self._depart()
+
+    def _add(self, item: Ready) -> None:
+        self._unsent[item.row.id] = item
+        self._lanes.put(item)
+
     # --- one row ---
 
-    async def _work(self) -> None:
-        while True:
-            item = await self._lanes.take()
-            left = False
+    def _handed_out(self, item: Ready) -> bool:
+        """Let the first message of a lane wait for its slot, if it is still to leave."""
+        if not self._is_ours(item):
+            return False
+        self._departures.put(item)
+        if not item.leaves_at:
+            self._woken.set()
+        return True
+
+    def _depart(self) -> None:
+        """Send what is due, as far as there are lines free."""
+        while self._lines.is_free and (item := self._next()):
+            self._lines.flying[item.row.id] = asyncio.create_task(self._line(item))
+        self._freed()
+
+    def _freed(self) -> None:
+        """Look whether there is room for more."""
+        if self._room() or (self._departures.waiting and self._runs_short()):
+            self._woken.set()
+
+    def _next(self) -> Ready | None:
+        """Return the next message whose slot has come, if it may leave."""
+        if self._stopping or self._pause.rest(monotonic()):
+            return None
+        item = self._departures.next()
+        if item is None:
+            return None
+        if not self._keeper.holds(item):
+            self._woken.set()
+            return None
+        self._departures.timed.popleft()
+        return item
+
+    async def _line(self, item: Ready) -> None:
+        """Send a message, and what is due after it."""
+        following: Ready | None = item
+        while following:
+            item, left = following, True
             try:
                 left = await self._one(item)
-            except Exception as error:  # noqa: BLE001  the worker goes on, whatever one row may do
+            except Exception as error:  # noqa: BLE001  the others go on, whatever one row may do
                 log.error("send_failed", channel=self._channel.name, trace=faults.where(error))  # noqa: TRY400
-                if self._is_ours(item):
-                    self._drop(item, None)
             finally:
-                self._lanes.let_go(item, left=left)
+                task = self._lines.flying.pop(item.row.id)
+            if left:
+                self._lanes.let_go(item, left=True)
+            following = self._next()
+            if following:
+                self._lines.flying[following.row.id] = task
+        self._freed()
 
     async def _one(self, item: Ready) -> bool:
-        """Send a message when its turn comes, if it may still leave; tell whether it did."""
-        early = item.leaves_us / 1_000_000 - self._now() / 1_000
-        if early > TICK:
-            await asyncio.sleep(early)
-        async with self._turns:
-            if not await self._may_leave(item):
-                return False
-            # From here to the first byte nothing else is waited for: this is when it leaves.
-            self._pace.write(self._claimer.units(item.rendered), _loop_time())
-            self._flying.add(item.row.id)
-        began = time.perf_counter()
+        """Send a message, if it may still leave; tell whether it did."""
+        began = monotonic()
+        if self._stopping:
+            self._drop(item, None)
+            return False
+        if began > item.late_at or not self._keeper.holds(item):
+            self._departures.lose(item)
+            return False
+        # From here to the first byte nothing else is waited for: this is when it leaves.
         outcome: Outcome
         try:
             outcome = await self._channel.send(item.outgoing(self._now()))
         except Exception as error:  # noqa: BLE001  a channel never raises; if it does, the message may have left
             log.error("channel_raised", channel=self._channel.name, trace=faults.where(error))  # noqa: TRY400
             outcome = Unknown("error of ours")
+        took = monotonic() - began
+        self._lines.answered(took)
         self._settled(item, outcome)
-        self._sent(self._channel.name, type(outcome).__name__.lower(), time.perf_counter() - began)
+        self._sent(self._channel.name, type(outcome).__name__.lower(), took)
         return True
 
-    async def _may_leave(self, item: Ready) -> bool:
-        """Wait for the turn of a message, and judge it again where something has changed."""
-        while self._is_ours(item):
-            if self._is_stale(item):
-                await self._look_again()
-            elif wait := self._pace.wait(self._claimer.units(item.rendered), _loop_time()):
-                await asyncio.sleep(wait)
-            else:
-                return True
-        return False
-
     def _is_ours(self, item: Ready) -> bool:
-        return not self._stopping and self._unsent.get(item.row.id) is item
-
-    def _is_stale(self, item: Ready) -> bool:
-        now = self._now()
-        return (
-            item.seen != self._epoch
-            or now >= item.judged_at + JUDGED_FOR
-            or now >= item.lease_until
-        )
+        return self._unsent.get(item.row.id) is item
 
     def _settled(self, item: Ready, outcome: Outcome) -> None:
         pause = 0.0
-        if isinstance(outcome, Again) and outcome.whole_channel:
-            pause = self._pace.trouble(outcome.seconds, _loop_time())
-        elif isinstance(outcome, Sent):
-            self._pace.well()
+        if isinstance(outcome, Sent):
+            self._pause.well()
+        elif isinstance(outcome, Again) and outcome.whole_channel:
+            pause = self._pause.trouble(outcome.seconds, monotonic())
         self._settler.put(Answer(item, outcome, self._now(), round(pause * SECOND)))
         self._unsent.pop(item.row.id, None)
-        self._flying.discard(item.row.id)
-        self._room.set()
 
     def _drop(self, item: Ready, verdict: Verdict | None) -> None:
         """Give a row back that has not left."""
         self._unsent.pop(item.row.id, None)
         self._settler.put(Answer(item, NotSent(verdict), self._now()))
-        self._room.set()
-
-    # --- judging again, and leases ---
-
-    async def _look_again(self) -> None:
-        """Judge anew all that is claimed and not in flight: somebody stopped, or time passed.
-
-        Only whoever holds `_turns` comes here, so that nothing takes flight meanwhile.
-        """
-        epoch, now = self._epoch, self._now()
-        stale = [
-            item
-            for row, item in self._unsent.items()
-            if row not in self._flying and self._is_stale(item)
-        ]
-        verdicts = await self._database.read(lambda tx: self._claimer.again(tx, stale, now))
-        for item in stale:
-            if self._unsent.get(item.row.id) is not item:
-                continue
-            verdict = verdicts.get(item.row.id)
-            if verdict is gate.LEAVE:
-                item.seen, item.judged_at = epoch, now
-            else:
-                self._drop(item, verdict)
-
-    async def _renew(self) -> None:
-        """Keep the leases of what waits to be sent or is being sent."""
-        while True:
-            await asyncio.sleep(RENEW)
-            items = list(self._unsent.values())
-            if not items:
-                continue
-            until, rows = self._now() + LEASE, [item.row.id for item in items]
-            try:
-                kept = await self._database.write(
-                    lambda tx, r=rows, u=until: claims.renew(tx, r, u)  # type: ignore[misc]
-                )
-            except Closed:
-                return
-            except Exception as error:  # noqa: BLE001  the loop goes on: the next renewal may come in time
-                log.warning("renewal_waits", channel=self._channel.name, trace=faults.where(error))
-                continue
-            for item in items:
-                if (item.row.id, item.row.attempt) in kept:
-                    item.lease_until = until
-
-
-def _loop_time() -> float:
-    return asyncio.get_running_loop().time()
+        if self._departures.drop(item):
+            self._lanes.let_go(item, left=False)

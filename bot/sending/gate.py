@@ -92,7 +92,8 @@ def _ended(row: Claimed, now: int) -> End | None:
     if stopped_at:
         return End("stopped", "stopped")
     if row.question is not None and row.dialog == "done":
-        return End("cancelled", "answered")
+        # Of a message in doubt an answer to it is the proof that it arrived.
+        return End("sent" if row.maybe_twice else "cancelled", "answered")
     return None
 
 

@@ -20,7 +20,7 @@ from storage.instant import DAY, MINUTE, SECOND
 from storage.outbox import REPLY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from bot.sending.claiming import Ready
     from bot.sending.gate import Verdict
@@ -62,7 +62,10 @@ def delay(tries: int) -> int:
 
 
 class Settler:
-    """Settles the answers of one channel. Nothing is dropped: a unit that fails runs again."""
+    """Settles the answers of one channel. Nothing is dropped: a unit that fails runs again.
+
+    `pause(tx, milliseconds, now)` lets the whole channel rest; `settled` hears of each commit.
+    """
 
     def __init__(
         self,
@@ -72,9 +75,13 @@ class Settler:
         now: Callable[[], int],
         *,
         counts_segments: bool,
+        pause: Callable[[Tx, int, int], Awaitable[None]],
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._counts_segments = counts_segments
+        self._pause = pause
+        self._settled = settled
         self._database = database
         self._alliance = alliance
         self._now = now
@@ -127,6 +134,7 @@ class Settler:
         while True:
             try:
                 await self._database.write(lambda tx: self._settle(tx, answers))
+                self._settled()
                 return
             except Closed:
                 raise
@@ -170,12 +178,11 @@ class Settler:
         await settling.settle_sent(
             tx,
             [
-                _row(
-                    a.ready, provider_id=a.outcome.provider_id,  # type: ignore[union-attr]
-                    segments=a.ready.rendered.segments, at=a.at, now=now,
-                )
+                (a.ready.row.id, a.ready.row.attempt, a.outcome.provider_id,  # type: ignore[union-attr]
+                 a.ready.rendered.segments, a.at)
                 for a in sent
             ],
+            now,
         )  # fmt: skip
         asked = [a.ready.row.id for a in sent if a.ready.row.question is not None]
         if asked:
@@ -208,7 +215,7 @@ class Settler:
             # It was not this message's fault, and no attempt at it was made.
             until_at = answer.at + answer.pause
             await self._refund(tx, ready)
-            await pace.pause(tx, self._name, until_at * 1_000)
+            await self._pause(tx, max(until_at - now, 0), now)
             await settling.put_back(tx, [_row(ready, until_at=until_at)])
             return
         if row.tries >= MOST_TRIES:

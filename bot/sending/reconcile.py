@@ -95,7 +95,7 @@ class Reconciler:
         async def take(tx: Tx) -> list[Doubt]:
             # The lease alone tells that a sender is gone: also this process's own, killed before.
             await claims.lapsed(tx, now, now + LOOK_AFTER)
-            rows = await claims.doubtful(tx, self._channel.name, now, AT_ONCE)
+            rows = await claims.doubtful(tx, self._channel.name, now, now + ASK_AGAIN, AT_ONCE)
             return [Doubt.of(row) for row in rows]
 
         doubts = await self._database.write(take)
@@ -129,6 +129,8 @@ class Reconciler:
         found = await self._channel.find(message, doubt.queued_at - SLACK)
 
         async def unit(tx: Tx) -> None:
+            # Of two that say the same to one number each must find a message of its own.
+            await tx.lock("found", f"{self._channel.name} {doubt.to}")
             if not await self._is_open(tx, doubt):
                 return
             for sent in found:
@@ -145,13 +147,8 @@ class Reconciler:
 
     async def _found(self, tx: Tx, doubt: Doubt, provider_id: str) -> None:
         now = self._now()
-        await settling.settle_sent(
-            tx,
-            [
-                {"id": doubt.id, "attempt": doubt.attempt, "provider_id": provider_id,
-                 "segments": doubt.segments, "at": now, "now": now}
-            ],
-        )  # fmt: skip
+        found = (doubt.id, doubt.attempt, provider_id, doubt.segments, now)
+        await settling.settle_sent(tx, [found], now)
         if doubt.question is not None:
             await dialogs.opened(tx, [doubt.id], now)
         if doubt.kind != REPLY:

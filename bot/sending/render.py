@@ -16,6 +16,7 @@ from storage.outbox import REPLY
 
 if TYPE_CHECKING:
     from handlers.dialog.turn import Alliance
+    from storage.claims import Claimed
     from storage.database import Tx
 
 
@@ -48,6 +49,13 @@ class Renderer:
         self._texts.clear()
         self._rendered.clear()
         self._forgotten += 1
+
+    def kept(self, row: Claimed) -> Rendered | None:
+        """Return what a row of a batch says, where that is known already."""
+        if row.batch_id is None:
+            return None
+        greets = row.kind != REPLY and not row.introduced
+        return self._rendered.get((row.batch_id, row.language, greets))
 
     async def render(
         self,

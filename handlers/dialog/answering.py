@@ -51,8 +51,9 @@ async def _take(turn: Turn) -> bool:
     if not sender.form:
         return False
     asked = Asked(sender.round_id, forms.load(sender.form), sender.closes_at, sender.lead)
-    if turn.now + OUTDATED < max(sender.opened_at, sender.answered_at):
-        # Replayed, and meant for what was asked before: it changes no later answer.
+    if turn.replayed and turn.now + OUTDATED < max(sender.opened_at, sender.answered_at):
+        # Meant for what was asked before: it changes no later answer. (The machine's clock may
+        # have been set back since the question was asked: that makes no answer an old one.)
         return read_digits(turn.text) is not None
     if _over(turn):
         if not late.is_answer(turn, asked.form):

@@ -78,7 +78,8 @@ class Turn:
     `kind` is the channel's (text, edit, choice, start, media, contact). `one_question`
     says that the phone shows one question at a time and has no buttons. `key` is the hash
     under which the message is kept. `phone_language` is the tag ("pt-br") of the language that
-    the phone is set to, "" where the channel does not tell. `draw` draws a confirmation's code.
+    the phone is set to, "" where the channel does not tell. `replayed` says that it came long ago,
+    at `now`. `draw` draws a confirmation's code.
     """
 
     tx: Tx
@@ -97,6 +98,7 @@ class Turn:
     draw: Callable[[], str] = lambda: "0000"
     replies: list[Reply] = field(default_factory=list)
     forgotten: bool = False
+    replayed: bool = False
 
     @property
     def language(self) -> str:

@@ -40,6 +40,21 @@ SETTINGS = {
 }
 
 
+class _Cut(asyncpg.Connection):
+    """A connection that says so when it is broken off in the middle of a statement.
+
+    The driver's own then has an AttributeError, which would pass for a mistake of the unit's.
+    """
+
+    async def _do_execute(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        try:
+            return await super()._do_execute(*arguments, **named)  # type: ignore[misc]
+        except AttributeError as error:
+            if not self.is_closed():
+                raise
+            raise asyncpg.InternalClientError("the connection was broken off") from error
+
+
 async def _nothing(_connection: Connection) -> None:
     """Leave a connection as it is: no unit changes its settings."""
 
@@ -67,7 +82,7 @@ class Connections:
         """Connect for the first time. Raises StorageError."""
         try:
             self._pool = await asyncpg.create_pool(
-                min_size=0, init_size=0, max_size=MOST, max_queries=2**62,
+                connection_class=_Cut, min_size=0, init_size=0, max_size=MOST, max_queries=2**62,
                 max_inactive_connection_lifetime=0, reset=_nothing,
                 statement_cache_size=1_024, max_cached_statement_lifetime=0,
                 max_cacheable_statement_size=2**18, command_timeout=LONGEST_STATEMENT,
@@ -102,7 +117,8 @@ class Connections:
     def break_off(self) -> None:
         """Give up on every connection in use: the server behind them doesn't answer any more."""
         for connection in list(self._used):
-            connection.terminate()
+            with contextlib.suppress(*DRIVER):  # the pool may have taken it back by now
+                connection.terminate()
 
     async def close(self) -> None:
         """Let go of all of them."""

@@ -143,8 +143,8 @@ class Standing:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
-            if not self._closed:
-                self._gone()
         for lost in self._terms:
             lost.set()
         self._terms.clear()
+        if not self._closed:
+            self._gone()

@@ -6,6 +6,7 @@ A trip costs the program more than most statements cost the server.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
@@ -81,11 +82,15 @@ class Together:
                 later = []
             except BaseException:
                 _refuse(jobs, Closed("the database is closed"))
+                for job in jobs:
+                    job.resume()
                 raise
             self._jobs.extendleft(reversed(later))
             for job in jobs:
                 if job not in later:
                     job.resume()
+        # Now, and not as its end is told: a unit that comes in between would wait for nobody.
+        self._tasks.discard(asyncio.current_task())
 
     async def _group(self, jobs: list[Job]) -> list[Job]:
         """Run units in one transaction; return those that must come later."""
@@ -100,8 +105,9 @@ class Together:
                 await run_all(connection, lefts, [])
                 await connection.execute("COMMIT")
             except BaseException as error:
-                if not connection.is_closed():
-                    await roll_back(connection)
+                with contextlib.suppress(*DRIVER):  # a lost connection has been taken back
+                    if not connection.is_closed():
+                        await roll_back(connection)
                 if isinstance(error, DRIVER):
                     raise abreast.Undone from error
                 raise

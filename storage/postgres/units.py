@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from storage.errors import StorageError
 from storage.postgres.connections import PATIENCE
@@ -23,8 +23,16 @@ T = TypeVar("T")
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 
-_WHO_AM_I = "SELECT CAST(pg_current_xact_id_if_assigned() AS TEXT)"
-_WHAT_BECAME = "SELECT pg_xact_status(CAST(CAST($1 AS TEXT) AS xid8))"
+# A server that crashed, or another that took its place, has another checkpoint: it may have
+# given the number of a transaction that it lost to another.
+_WHO_AM_I = (
+    "SELECT CAST(pg_current_xact_id_if_assigned() AS TEXT), CAST(checkpoint_lsn AS TEXT)"
+    " FROM pg_control_checkpoint()"
+)
+_WHAT_BECAME = (
+    "SELECT pg_xact_status(CAST(CAST($1 AS TEXT) AS xid8)), CAST(checkpoint_lsn AS TEXT)"
+    " FROM pg_control_checkpoint()"
+)
 # Whoever only reads may ask for whole audiences and rounds: those are best joined at once.
 _READ = (
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = on;"
@@ -32,12 +40,19 @@ _READ = (
 )
 
 
-class _InDoubt(Lost):
-    """The connection was lost during COMMIT: the transaction's number tells what became of it."""
+class _Mark(NamedTuple):
+    """A transaction's number, None for one that wrote nothing, and the server's checkpoint."""
 
-    def __init__(self, transaction: str) -> None:
+    transaction: str | None
+    checkpoint: str
+
+
+class _InDoubt(Lost):
+    """The connection was lost during COMMIT: its mark tells what became of a transaction."""
+
+    def __init__(self, mark: _Mark) -> None:
         super().__init__("the connection was lost as it was being written")
-        self.transaction = transaction
+        self.mark = mark
 
 
 async def roll_back(connection: Connection) -> None:
@@ -91,13 +106,13 @@ class Units:
                 try:
                     result = await unit(tx)
                     await tx.finish()
-                    transaction = await connection.fetchval(_WHO_AM_I)
+                    mark = _Mark(*await connection.fetchrow(_WHO_AM_I) or ())
                 except BaseException:
                     await _undone(connection)
                     raise
-                await self._commit(connection, transaction)
+                await self._commit(connection, mark)
         except _InDoubt as doubt:
-            if not await self._was_committed(doubt.transaction):
+            if not await self._was_committed(doubt.mark):
                 raise Lost("the connection was lost") from doubt
         except DRIVER as error:
             raise ours(error) from error
@@ -117,33 +132,34 @@ class Units:
         except DRIVER as error:
             raise ours(error) from error
 
-    async def _commit(self, connection: Connection, transaction: str | None) -> None:
+    async def _commit(self, connection: Connection, mark: _Mark) -> None:
         try:
             await connection.execute("COMMIT")
         except DRIVER as error:
             found = ours(error)
-            if isinstance(found, Lost) and transaction is not None:
-                raise _InDoubt(transaction) from error
+            if isinstance(found, Lost) and mark.transaction is not None:
+                raise _InDoubt(mark) from error
             await _undone(connection)
             raise found from error
 
-    async def _was_committed(self, transaction: str) -> bool:
+    async def _was_committed(self, mark: _Mark) -> bool:
         """Ask a server that is back what became of a transaction. Raises StorageError."""
 
-        async def ask() -> str | None:
+        async def ask() -> tuple[str | None, str]:
             async with self._connections.taken() as connection:
                 try:
-                    found: str | None = await connection.fetchval(_WHAT_BECAME, transaction)
+                    found = await connection.fetchrow(_WHAT_BECAME, mark.transaction)
                 except DRIVER as error:
                     raise ours(error) from error
-            if found == "in progress":
+            state, checkpoint = found or (None, "")
+            if state == "in progress":
                 raise Again("it is still being written")
-            return found
+            return state, checkpoint
 
         match await self.patiently(ask):
-            case "committed":
+            case "committed", mark.checkpoint:
                 return True
-            case "aborted":
+            case "aborted", _:
                 return False
             case _:
                 raise StorageError(

@@ -100,7 +100,7 @@ def _recorded(channel, monkeypatch):
 
 async def test_missing_credentials_hold_the_channel(channel, fake):
     """401 stops the whole channel for a while, and refuses no message."""
-    channel._client.auth = None
+    del channel._transport._posting.headers["Authorization"]
     outcome = await channel.send(Outgoing(row=1, attempt=1, to=PHONE, text="hello"))
     assert outcome == Again("unauthorized", seconds=60, whole_channel=True)
     assert fake.requests == []
@@ -130,6 +130,6 @@ async def test_the_description_s_own_answer_is_read():
             outcome = await channel.send(Outgoing(row=1, attempt=1, to=PHONE, text="hello"))
             assert isinstance(outcome, Sent)
             assert outcome.provider_id.startswith("SM")
-            channel._origin = {"MessagingServiceSid": "no such thing"}
+            channel._origin = "MessagingServiceSid=no+such+thing"
             outcome = await channel.send(Outgoing(row=1, attempt=1, to=PHONE, text="hello"))
             assert outcome == Refused("http 422")

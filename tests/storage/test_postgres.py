@@ -135,19 +135,33 @@ async def test_a_connection_lost_during_commit_is_asked_after(database, monkeypa
     lost = []
     commit = units.Units._commit
 
-    async def cut(self, connection, transaction):
+    async def cut(self, connection, mark):
         if lost:
-            return await commit(self, connection, transaction)
-        lost.append(transaction)
+            return await commit(self, connection, mark)
+        lost.append(mark)
         if committed:
             await connection.execute("COMMIT")
         connection.terminate()
-        raise units._InDoubt(transaction)
+        raise units._InDoubt(mark)
 
     monkeypatch.setattr(units.Units, "_commit", cut)
     await database.write(lambda tx: put(tx, "a"))
     assert lost
     assert await total(database) == 1
+
+
+async def test_what_a_crashed_server_says_of_a_commit_is_not_believed(database, monkeypatch):
+    """It may have given the number of a transaction that it lost to another one."""
+    from storage.postgres import units  # noqa: PLC0415
+
+    async def cut(self, connection, mark):
+        await connection.execute("COMMIT")
+        connection.terminate()
+        raise units._InDoubt(mark._replace(checkpoint="0/0"))
+
+    monkeypatch.setattr(units.Units, "_commit", cut)
+    with pytest.raises(StorageError, match="nobody can tell"):
+        await database.write(lambda tx: put(tx, "a"))
 
 
 async def test_other_processes_are_told(database, other):

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from telegram import Bot
 from telegram.error import TelegramError
+from yarl import URL
 
 from bot.channels.base import Refused, Sent, Traits
 from bot.channels.telegram.outcome import UNAUTHORIZED, outcome
 from bot.channels.telegram.polling import Patience, Poller
-from bot.channels.telegram.sending import amended, fault, parameters
+from bot.channels.telegram.sending import amended, body, fault, parameters
 from bot.channels.telegram.transport import ApiError, NoAnswer, Transport, reason
 from bot.channels.telegram.updates import KINDS, PAYLOAD, read, update_id
 from storage.errors import BadConfig, BadInput, CannotTell, Forged, Malformed, SwitchboardError
@@ -67,6 +68,7 @@ class TelegramChannel:
             request=self._transport,
             get_updates_request=self._transport,
         )
+        self._sending = URL(f"{self._bot.base_url}/sendMessage", encoded=True)
         self._poller = Poller(name, self._bot, self._read)
         self._username = ""
         self._prepared = False
@@ -126,10 +128,9 @@ class TelegramChannel:
         """Carry one message; never raises but CancelledError."""
         if why := fault(message):
             return Refused(why)
-        wanted = parameters(message)
-        got = await self._deliver(wanted)
-        if isinstance(got, ApiError) and (better := amended(wanted, got)):
-            got = await self._deliver(better)
+        got = await self._deliver(body(message))
+        if isinstance(got, ApiError) and (better := amended(parameters(message), got)):
+            got = await self._deliver(json.dumps(better).encode())
         return got if isinstance(got, Sent) else outcome(got)
 
     async def find(self, message: Outgoing, since: int) -> Sequence[Sent]:
@@ -188,9 +189,9 @@ class TelegramChannel:
             except TelegramError as error:
                 await patience.wait(error)
 
-    async def _deliver(self, wanted: dict[str, Any]) -> Sent | TelegramError:
+    async def _deliver(self, wanted: bytes) -> Sent | TelegramError:
         try:
-            answer = await self._transport.send(f"{self._bot.base_url}/sendMessage", wanted)
+            answer = await self._transport.send(self._sending, wanted)
         except TelegramError as error:
             return error
         number = answer.get("message_id") if isinstance(answer, dict) else None

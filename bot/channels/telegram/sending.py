@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.channels.telegram.outcome import MARKUP
@@ -31,17 +34,35 @@ def fault(message: Outgoing) -> str:
     return ""
 
 
+def body(message: Outgoing) -> bytes:
+    """Return what sendMessage takes, as JSON."""
+    chat, said = encode_basestring_ascii(message.to), _rest(message.text, message.choices)
+    return f'{{"chat_id": {chat}, {said}'.encode()
+
+
 def parameters(message: Outgoing) -> dict[str, Any]:
-    """Return what sendMessage takes: no markup, no link preview, one or two buttons a row.
+    """Return what sendMessage takes."""
+    return {"chat_id": message.to, **_content(message.text, message.choices)}
+
+
+def _content(text: str, choices: Sequence[Choice]) -> dict[str, Any]:
+    """Return what is said: no markup, no link preview, one or two buttons a row.
 
     Telegram would fetch a link to preview it, and so use up a link that works once.
     """
-    found: dict[str, Any] = {"chat_id": message.to, "text": message.text}
-    if LINK.search(message.text):
+    found: dict[str, Any] = {"text": text}
+    if LINK.search(text):
         found["link_preview_options"] = {"is_disabled": True}
-    if message.choices:
-        found["reply_markup"] = {"inline_keyboard": _rows(message.choices)}
+    if choices:
+        found["reply_markup"] = {"inline_keyboard": _rows(choices)}
     return found
+
+
+# A broadcast says the same again and again.
+@lru_cache(maxsize=128)
+def _rest(text: str, choices: tuple[Choice, ...]) -> str:
+    """Return the parameters behind the first as JSON, with the bracket that ends them all."""
+    return json.dumps(_content(text, choices))[1:]
 
 
 def _rows(choices: Sequence[Choice]) -> list[list[dict[str, str]]]:

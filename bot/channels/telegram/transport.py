@@ -13,9 +13,8 @@ from telegram.error import TelegramError
 from telegram.request import BaseRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from telegram.request import RequestData
+    from yarl import URL
 
 ANSWER_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 10.0
@@ -87,6 +86,7 @@ class Transport(BaseRequest):
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                headers=HEADERS,
                 timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS, connect=CONNECT_SECONDS),
             )
 
@@ -113,23 +113,24 @@ class Transport(BaseRequest):
             options["data"] = json.dumps(request_data.parameters).encode()
         return await self._carry(method, url, options)
 
-    async def send(self, url: str, fields: Mapping[str, Any]) -> object:
+    async def send(self, url: URL, body: bytes) -> object:
         """Carry one call of a method past the library's own path, and return its result.
 
         The library wraps each field and each call in objects that took a sixth of a send.
         Raises NeverLeft, NoAnswer or ApiError.
         """
-        options = {"data": json.dumps(fields).encode()}
-        _, body = await self._carry("POST", url, options)
-        return self.parse_json_payload(body)["result"]
+        _, answer = await self._carry("POST", url, {"data": body})
+        return self.parse_json_payload(answer)["result"]
 
-    async def _carry(self, method: str, url: str, options: dict[str, Any]) -> tuple[int, bytes]:
+    async def _carry(
+        self, method: str, url: str | URL, options: dict[str, Any]
+    ) -> tuple[int, bytes]:
         if self._session is None or self._session.closed:
             raise NeverLeft("closed")
         fault: TelegramError
         try:
             async with self._session.request(
-                method, url, headers=HEADERS, allow_redirects=False, **options
+                method, url, allow_redirects=False, **options
             ) as response:
                 status, body = response.status, await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import aiohttp
 from twilio.rest import Client
@@ -12,7 +12,7 @@ from twilio.rest import Client
 from bot.channels.base import Again, Sent, Traits, Unknown
 from bot.channels.twilio import hooks
 from bot.channels.twilio.answer import outcome, read_object, trouble
-from bot.channels.twilio.transport import OFFICIAL, Transport
+from bot.channels.twilio.transport import OFFICIAL, Transport, quoted
 from storage.errors import BadConfig, CannotTell
 from storage.instant import SECOND, of
 
@@ -60,15 +60,14 @@ class TwilioChannel:
         self._account = f"{OFFICIAL}/2010-04-01/Accounts/{settings.account_sid}"
         self._messages = f"{self._account}/Messages.json"
         self._origin = (
-            {"MessagingServiceSid": settings.messaging_service_sid}
+            f"MessagingServiceSid={quoted(settings.messaging_service_sid)}"
             if settings.messaging_service_sid
-            else {"From": settings.sender}
+            else f"From={quoted(settings.sender)}"
         )
         self._callback = _callback(name, ctx.public_url, settings.api_url)
         self._door = hooks.Door(ctx.public_url, self._token.get_secret_value())
         self._transport: Transport | None = None
         self._client: Any = None
-        self._headers: dict[str, str] = {}
         self.trouble = ""
 
     async def open(self) -> None:
@@ -81,13 +80,14 @@ class TwilioChannel:
             # else TWILIO_REGION or TWILIO_EDGE would quietly change the host
             environment={"TWILIO_REGION": ""},
         )
-        self._headers = self._client.get_headers("POST", {})
+        self._transport.carries(self._client.get_headers("POST", {}), self._client.auth)
 
     async def close(self) -> None:
         """Let go of the connections."""
         self._client = None
-        if self._transport is not None:
-            await self._transport.close()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.close()
 
     async def send(self, message: Outgoing) -> Outcome:
         """Carry one message; `trouble` says whether Twilio takes any at present."""
@@ -102,27 +102,27 @@ class TwilioChannel:
         object of each answer: it goes to the transport at once.
         Source: https://www.twilio.com/docs/messaging/api/message-resource (2026-11)
         """
-        if self._client is None or self._transport is None:
+        if self._transport is None:
             return Again("closed")
-        fields = {
-            "To": message.to,
-            "Body": message.text,
-            "ValidityPeriod": str(min(max(message.seconds_left, 1), _MAX_VALIDITY_SECONDS)),
-            **self._origin,
-        }
-        if self._callback:
-            fields["StatusCallback"] = (
-                f"{self._callback}?row={message.row}&attempt={message.attempt}"
-            )
         try:
-            answer = await self._transport.request(
-                "POST", self._messages, data=fields, headers=self._headers, auth=self._client.auth
-            )
+            answer = await self._transport.post(self._messages, self._form(message))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Again(type(error).__name__, whole_channel=True)
         except (aiohttp.ClientError, OSError) as error:
             return Unknown(type(error).__name__)
-        return outcome(answer.status_code, answer.text, answer.headers)
+        return outcome(*answer)
+
+    def _form(self, message: Outgoing) -> str:
+        """Return a message as a form; what is the same in each is quoted once."""
+        seconds = min(max(message.seconds_left, 1), _MAX_VALIDITY_SECONDS)
+        form = (
+            f"To={quote_plus(message.to)}&Body={quoted(message.text)}"
+            f"&ValidityPeriod={seconds}&{self._origin}"
+        )
+        if not self._callback:
+            return form
+        named = f"row%3D{message.row}%26attempt%3D{message.attempt}"
+        return f"{form}&StatusCallback={quoted(self._callback)}%3F{named}"
 
     async def find(self, message: Outgoing, since: int) -> Sequence[Sent]:
         """Return what Twilio holds with this To and body since an instant, newest first.

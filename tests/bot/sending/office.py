@@ -16,6 +16,7 @@ from bot.sending.drain import Drain
 from bot.sending.outcome import Settler
 from bot.sending.reconcile import Reconciler
 from bot.sending.render import Renderer
+from bot.sending.reserving import Reserver
 from handlers.dialog.manners import Manners, Quiet
 from handlers.dialog.turn import Alliance
 from storage import batches, rounds
@@ -130,11 +131,16 @@ class Office:
         _, ready = await self.database.write(lambda tx: claimer.claim(tx, most, most_kind, now))
         return ready
 
+    async def reserve(self, ready: list[Any], reserver: Any = None) -> Any:
+        """Reserve when these leave, as the drain does."""
+        reserver = reserver or Reserver(self.channel.name, self.channel.traits)
+        return await self.database.write(lambda tx: reserver.reserve(tx, ready, self.now()))
+
     def settler(self) -> Settler:
         traits = self.channel.traits
         return Settler(
             self.channel.name, self.database, self.alliance, self.now,
-            counts_segments=traits.segments,
+            counts_segments=traits.segments, pause=Reserver(self.channel.name, traits).pause,
         )  # fmt: skip
 
     def reconciler(self) -> Reconciler:
@@ -290,7 +296,14 @@ class Office:
 async def office(folder: Path, template: Path) -> AsyncIterator[Office]:
     """Open an office over a copy of an empty database."""
     shutil.copy(template, folder / "test.db")
-    database = await open_database(place("sqlite:///test.db", folder))
+    async with over("sqlite:///test.db", folder) as found:
+        yield found
+
+
+@asynccontextmanager
+async def over(url: str, folder: Path) -> AsyncIterator[Office]:
+    """Open an office over an empty database."""
+    database = await open_database(place(url, folder))
     try:
         yield Office(database, ALLIANCE)
     finally:

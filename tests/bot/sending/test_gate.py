@@ -21,10 +21,8 @@ REPLY = Claimed(
     member_stopped_at=0, member_state="member", introduced=True, timezone="", batch_state="",
     round_state="", closes_at=0, dialog="", turn_at=0, asking=False,
 )  # fmt: skip
-NEWS = replace(REPLY, kind=1, batch_id=1, batch_state="queued")
-QUESTION = replace(
-    NEWS, round_id=1, question=0, round_state="open", closes_at=NOON + DAY
-)  # fmt: skip
+NEWS = REPLY._replace(kind=1, batch_id=1, batch_state="queued")
+QUESTION = NEWS._replace(round_id=1, question=0, round_state="open", closes_at=NOON + DAY)
 
 # (what it is, the row, what differs, the verdict)
 VERDICTS = [
@@ -55,6 +53,8 @@ VERDICTS = [
     ("a question past its close", QUESTION, {"closes_at": NOON}, End("expired", "closed")),
     ("a question without a close", QUESTION, {"closes_at": 0}, LEAVE),
     ("a question that was answered", QUESTION, {"dialog": "done"}, End("cancelled", "answered")),
+    ("one that was answered, and may have left before", QUESTION,
+     {"dialog": "done", "maybe_twice": True}, End("sent", "answered")),
     ("a question beside an open one", QUESTION, {"turn_at": NOON - HOUR},
      Hold("turn", NOON + 23 * HOUR)),
     ("a question after a day of silence", QUESTION, {"turn_at": NOON - DAY}, LEAVE),
@@ -85,13 +85,13 @@ VERDICTS = [
 )
 def test_a_verdict(row, changed, verdict):
     """Each row of the table above is a rule of the gate."""
-    judged = judge(replace(row, **changed), ALLIANCE, (), one_question=True, now=NOON)
+    judged = judge(row._replace(**changed), ALLIANCE, (), one_question=True, now=NOON)
     assert judged == verdict
 
 
 def test_where_many_questions_may_be_open_none_waits():
     """On a channel with buttons a question need not wait for another's answer."""
-    row = replace(QUESTION, turn_at=NOON, asking=True)
+    row = QUESTION._replace(turn_at=NOON, asking=True)
     assert judge(row, ALLIANCE, (), one_question=False, now=NOON) == LEAVE
 
 
@@ -104,28 +104,28 @@ def test_where_many_questions_may_be_open_none_waits():
         (NEWS, NOON, "Asia/Tokyo", [], Hold("quiet", NOON + 11 * HOUR)),
         (NEWS, NOON, "", [NOON - HOUR], Hold("cap", NOON + 20 * HOUR)),
         (NEWS, NOON, "", [NOON - 5 * DAY, NOON - DAY], Hold("cap", NOON + DAY + 20 * HOUR)),
-        (replace(NEWS, kind=2), NOON, "", [NOON - HOUR], LEAVE),
+        (NEWS._replace(kind=2), NOON, "", [NOON - HOUR], LEAVE),
         (REPLY, NIGHT, "", [NIGHT - HOUR], LEAVE),
         (NEWS, NIGHT, "", [NIGHT], Hold("quiet", NIGHT + 9 * HOUR)),
-        (replace(NEWS, expires_at=NIGHT + 1), NIGHT, "", [], Hold("quiet", NIGHT + 1)),
+        (NEWS._replace(expires_at=NIGHT + 1), NIGHT, "", [], Hold("quiet", NIGHT + 1)),
     ],
 )
 def test_manners(row, now, zone, told, verdict):
     """Bulk keeps the quiet hours of the member's zone, what nobody asked for the caps too."""
-    row = replace(row, timezone=zone, closes_at=0)
+    row = row._replace(timezone=zone, closes_at=0)
     assert judge(row, STRICT, told, one_question=True, now=now) == verdict
 
 
 def test_of_several_questions_the_one_that_closes_soonest_goes_first():
     """The others of that person wait; other people's, replies and news don't."""
     rows = [
-        replace(QUESTION, id=1, closes_at=NOON + 3 * HOUR),
-        replace(QUESTION, id=2, closes_at=NOON + HOUR),
-        replace(QUESTION, id=3, closes_at=NOON + 2 * HOUR),
-        replace(QUESTION, id=4, member_id=2),
-        replace(REPLY, id=5, question=0),
-        replace(NEWS, id=6),
-        replace(QUESTION, id=7, closes_at=NOON + HOUR),
+        QUESTION._replace(id=1, closes_at=NOON + 3 * HOUR),
+        QUESTION._replace(id=2, closes_at=NOON + HOUR),
+        QUESTION._replace(id=3, closes_at=NOON + 2 * HOUR),
+        QUESTION._replace(id=4, member_id=2),
+        REPLY._replace(id=5, question=0),
+        NEWS._replace(id=6),
+        QUESTION._replace(id=7, closes_at=NOON + HOUR),
     ]
     assert in_turn(rows) == {1, 3, 7}
     assert in_turn(rows[::-1]) == {1, 3, 7}

@@ -324,7 +324,9 @@ async def test_past_its_time_or_its_tries_a_doubt_stays_one(post, columns):
     found = await post.row(row)
     assert (found["status"], found["maybe_twice"]) == ("unknown", False)
     assert found["recipient"] == ""
-    assert await post.database.read(lambda tx: claims.doubtful(tx, "telegram", post.now(), 9)) == []
+    now = post.now()
+    found = await post.database.write(lambda tx: claims.doubtful(tx, "telegram", now, now, 9))
+    assert found == []
 
 
 async def test_other_channels_doubts_are_left_to_them(post):

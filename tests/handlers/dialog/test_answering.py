@@ -233,9 +233,18 @@ async def test_a_replayed_answer_changes_no_later_one(store):
     round_ = await one(store, "done")
     await store.answer(round_, 1, "1")
     store.now -= HOUR
-    assert await store.say(1, "3") == []
+    assert await store.say(1, "3", replayed=True) == []
     assert await kept(store) == [(0, "1")]
     assert "passed" in (await store.say(1, "Hello"))[0]
+
+
+async def test_an_answer_counts_though_the_clock_was_set_back(store):
+    """What comes from a phone is never old, whatever the machine's clock says by now."""
+    round_ = await one(store, "done")
+    await store.answer(round_, 1, "1")
+    store.now -= HOUR
+    assert "3" in (await store.say(1, "3"))[0]
+    assert await kept(store) == [(0, "3")]
 
 
 async def test_a_button_of_sign_up_pressed_again_sets_it_anew(store):
