@@ -101,6 +101,7 @@ def _recorded(channel, monkeypatch):
 async def test_missing_credentials_hold_the_channel(channel, fake):
     """401 stops the whole channel for a while, and refuses no message."""
     del channel._transport._posting.headers["Authorization"]
+    channel._client.get_auth = lambda _: None
     outcome = await channel.send(Outgoing(row=1, attempt=1, to=PHONE, text="hello"))
     assert outcome == Again("unauthorized", seconds=60, whole_channel=True)
     assert fake.requests == []

@@ -5,7 +5,7 @@ import pytest
 from handlers.dialog import answering, perform
 from handlers.dialog.answering import MOST_TRIES
 from handlers.dialog.forms import Form, Option, Question
-from storage import dialogs, outbox
+from storage import dialogs, outbox, rounds
 from storage.instant import DAY, HOUR
 
 CHECK = Form(
@@ -215,6 +215,30 @@ async def test_a_question_on_its_way_of_a_round_that_closed_is_not_answered(stor
     await store.run("UPDATE rounds SET state = 'closed', closed_at = 1")
     await store.say(1, "2")
     assert await kept(store) == []
+
+
+async def test_a_round_that_closes_meanwhile_takes_no_answer(store, monkeypatch):
+    """A close in another process comes between what was read and the answer."""
+    await store.member(1)
+    await store.poll()
+    await store.write(lambda tx: perform.queue_next(tx, store.now))
+    await store.run("UPDATE outbox SET status = 'unknown'")
+
+    async def hold(tx, round_id):
+        return False
+
+    monkeypatch.setattr(rounds, "hold", hold)
+    await store.say(1, "2")
+    assert await kept(store) == []
+
+
+async def test_words_are_no_answer_to_a_question_on_its_way(store):
+    """Whoever writes while a question is on its way writes to the coordinator."""
+    await store.member(1)
+    await store.poll()
+    await store.write(lambda tx: perform.queue_next(tx, store.now))
+    await store.run("UPDATE outbox SET status = 'unknown'")
+    assert "passed" in (await store.say(1, "Hello"))[0]
 
 
 async def test_an_answer_lets_the_waiting_question_leave(store):

@@ -156,6 +156,15 @@ async def test_a_standing_round_asks_the_newest_version(store):
     assert await store.scalar("SELECT COUNT(*) FROM forms") == 2
 
 
+async def test_a_standing_round_is_made_for_a_form_that_is_there(store):
+    """A form that was kept before, by a round of another code, is not kept twice."""
+    body = form(question("Old?"))
+    for code in ("X", "Y"):
+        await store.write(lambda tx, c=code: asking.standing_round(tx, c, body, store.now))
+    assert await store.scalar("SELECT COUNT(*) FROM forms") == 1
+    assert await store.scalar("SELECT COUNT(DISTINCT code) FROM rounds") == 2
+
+
 async def test_who_stopped_is_told_how_to_come_back(store):
     """A STOP declines, with a button that says START; nobody else is declined."""
     await store.member(1)
