@@ -97,6 +97,7 @@ class Arrivals:
         self._connections.discard(connection)
         if connection in self._free:
             self._free.remove(connection)
+        asyncio.get_running_loop().call_soon(self._send)  # whoever waits needs another
 
     def answered(self, due: float, *, well: bool) -> None:
         """Count an answer, or that there is none."""
