@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from storage.gathering import GatheringTx
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 
@@ -62,6 +64,24 @@ class Taken:
         if what in self._alone or (not shared and what in self._shared):
             raise Undone if begun else Later
         (self._shared if shared else self._alone).add(what)
+
+
+class InStep(GatheringTx):
+    """What makes an engine's Tx the inside of a unit in step: it asks, and waits for no lock."""
+
+    _taken: Taken
+    _asked = False
+
+    async def _hop(self) -> Found:
+        statements, self._waiting = self._waiting, []
+        self._asked = True
+        return await Ask(statements)
+
+    async def lock(self, kind: str, key: int | str, *, shared: bool = False) -> bool:
+        """See Tx.lock: whoever comes second waits for the next round of units."""
+        begun = self._asked or bool(self._waiting)
+        self._taken.take(kind, key, shared=shared, begun=begun)
+        return await super().lock(kind, key, shared=shared)  # type: ignore[safe-super]
 
 
 class _Steps:

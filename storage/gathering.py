@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,16 +17,20 @@ Statement: TypeAlias = "tuple[str, Mapping[str, Any] | list[Mapping[str, Any]]]"
 Found: TypeAlias = "tuple[list[Row], int]"
 
 
-class GatheringTx:
+class GatheringTx(ABC):
     """See Tx. An engine says how what has been gathered is run, how it locks and scrubs."""
 
     def __init__(self) -> None:
         self._waiting: list[Statement] = []
         self.topics: set[str] = set()
 
+    @abstractmethod
     async def _hop(self) -> Found:
         """Run what has been gathered, and return what its last statement found."""
-        raise NotImplementedError
+
+    @abstractmethod
+    async def lock(self, kind: str, key: int | str, *, shared: bool = False) -> bool:
+        """See Tx.lock."""
 
     async def rows(self, statement: str, **values: Value) -> list[Row]:
         """See Tx.rows."""

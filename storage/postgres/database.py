@@ -10,6 +10,7 @@ import structlog
 
 from storage.database import GATE, OUTBOX, sql
 from storage.errors import Closed
+from storage.listening import Listening
 from storage.postgres.connections import Connections
 from storage.postgres.scrubbing import Scrubbing
 from storage.postgres.standing import Standing
@@ -47,9 +48,9 @@ class PostgresDatabase:
     def __init__(self, url: str) -> None:
         me = secrets.token_hex(8)
         self.url = url
-        self._listeners: list[Callable[[str], None]] = []
+        self._listeners = Listening()
         self._connections = Connections(url)
-        self._standing = Standing(url, me, self._hear, self._connections.break_off)
+        self._standing = Standing(url, me, self._listeners.tell, self._connections.break_off)
         self._telling = Telling(self._connections, me)
         self._scrubbing = Scrubbing(self._connections)
         self._units = Units(self._connections, self._tell)
@@ -86,7 +87,7 @@ class PostgresDatabase:
 
     def listen(self, heard: Callable[[str], None]) -> None:
         """See Database.listen."""
-        self._listeners.append(heard)
+        self._listeners.add(heard)
         self._standing.start()
 
     def leading(
@@ -130,15 +131,8 @@ class PostgresDatabase:
             self._scrubbing.ask()
         told = topics & {OUTBOX, GATE}
         for topic in told:
-            self._hear(topic)
+            self._listeners.tell(topic)
         self._telling.tell(told)
-
-    def _hear(self, topic: str) -> None:
-        for heard in self._listeners:
-            try:
-                heard(topic)
-            except Exception:  # whoever hears must not stop what is told
-                log.exception("listener_failed", topic=topic)
 
 
 async def connect(url: str) -> PostgresDatabase:

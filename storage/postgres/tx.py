@@ -6,7 +6,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from storage.abreast import Ask
+from storage.abreast import InStep
 from storage.database import sql
 from storage.gathering import GatheringTx
 from storage.postgres.errors import DRIVER, ours
@@ -104,21 +104,9 @@ class PostgresTx(GatheringTx):
         self.topics.add(SCRUB)
 
 
-class AbreastTx(PostgresTx):
-    """The inside of a unit that runs in step with others; see storage.abreast."""
+class AbreastTx(InStep, PostgresTx):
+    """The inside of a unit that runs in step with others."""
 
     def __init__(self, connection: Connection, taken: Taken) -> None:
         super().__init__(connection)
         self._taken = taken
-        self._asked = False
-
-    async def _hop(self) -> Found:
-        statements, self._waiting = self._waiting, []
-        self._asked = True
-        return await Ask(statements)
-
-    async def lock(self, kind: str, key: int | str, *, shared: bool = False) -> bool:
-        """See Tx.lock: of those in step whoever comes second waits for the next round."""
-        begun = self._asked or bool(self._waiting)
-        self._taken.take(kind, key, shared=shared, begun=begun)
-        return await super().lock(kind, key, shared=shared)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from storage.database import GATE, OUTBOX
+from storage.listening import Listening
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,25 +19,13 @@ WATCH_SECONDS = 0.25
 WATCH_AGAIN_SECONDS = 5.0  # after an error
 
 
-class Listeners:
+class Listeners(Listening):
     """Those who hear of commits, and the watch for commits from elsewhere."""
 
     def __init__(self) -> None:
-        self._heard: list[Callable[[str], None]] = []
+        super().__init__()
         self._version = 0
         self._watching: asyncio.Task[None] | None = None
-
-    def add(self, heard: Callable[[str], None]) -> None:
-        """Call `heard(topic)` from now on."""
-        self._heard.append(heard)
-
-    def tell(self, topic: str) -> None:
-        """Call every listener."""
-        for heard in self._heard:
-            try:
-                heard(topic)
-            except Exception:  # whoever hears must not stop what is told
-                log.exception("listener_failed", topic=topic)
 
     def watch(self, version: Callable[[], Awaitable[int]]) -> None:
         """Tell every topic as `version` changes, until `close`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from storage.abreast import Ask
+from storage.abreast import InStep
 from storage.gathering import GatheringTx
 from storage.instant import clock
 from storage.sqlite import hop
@@ -83,21 +83,9 @@ class SqliteTx(GatheringTx):
         self.topics.add(SCRUB)
 
 
-class AbreastTx(SqliteTx):
-    """The inside of a unit that runs in step with others; see storage.abreast."""
+class AbreastTx(InStep, SqliteTx):
+    """The inside of a unit that runs in step with others."""
 
     def __init__(self, connection: hop.Connection, taken: Taken) -> None:
         super().__init__(connection)
         self._taken = taken
-        self._asked = False
-
-    async def _hop(self) -> Found:
-        statements, self._waiting = self._waiting, []
-        self._asked = True
-        return await Ask(statements)
-
-    async def lock(self, kind: str, key: int | str, *, shared: bool = False) -> bool:
-        """See Tx.lock: whoever comes second waits for the next round of units."""
-        begun = self._asked or bool(self._waiting)
-        self._taken.take(kind, key, shared=shared, begun=begun)
-        return False
