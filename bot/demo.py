@@ -132,10 +132,8 @@ async def _ask(tx: Tx, alliance: Alliance, now: int) -> Round:
     while await queue_next(tx, now):
         pass
     values = {number(at): value for at, value in enumerate(ANSWERS)}
-    queued = await claims.claim(
-        tx, CHANNEL, most=10 * PEOPLE, most_kind=outbox.SOLICITED,
-        lease_until=now + MINUTE, now=now,
-    )  # fmt: skip
+    queued = await claims.claim(tx, CHANNEL, most=10 * PEOPLE, most_kind=outbox.SOLICITED, now=now)
+    await claims.take(tx, [(row.id, row.language, "", 0) for row in queued], now + MINUTE)
     asked = [row for row in queued if row.round_id == round_.id and row.to in values]
     others = [row for row in queued if row not in asked]
     await settling.put_back(

@@ -56,27 +56,22 @@ class Claimed(NamedTuple):
 # are known by their ids are found by these, however many others wait.
 OPEN = "COALESCE(o.status, '') IN ('sending', 'unknown')"
 
-# What another process is sending to the same phone comes first: only then is it this one's turn.
-_CLAIM_TEXT = (
-    "UPDATE outbox SET status = 'sending', lease_until = :lease_until, attempt = attempt + 1,"
-    " tries = tries + 1, reason = '', language = COALESCE(("
-    "SELECT m.language FROM members m WHERE m.id = outbox.member_id), language)"
-    " WHERE id IN [SELECT o.id FROM outbox o WHERE o.channel = :channel"
-    " AND o.status = 'queued' AND o.kind <= :most_kind AND o.until_at <= :now{in_order}"
-    " ORDER BY o.kind, o.until_at, o.id LIMIT :most{locked}] RETURNING id"
+# Of several processes each takes its own, and what another sends to the same phone comes first.
+_NEXT: dict[Engine, str] = {
+    "sqlite": "",
+    "postgresql": " AND NOT EXISTS (SELECT 1 FROM outbox q WHERE q.address_id = w.address_id"
+    " AND q.status = 'sending')",
+}
+_LOCKED: dict[Engine, str] = {"sqlite": "", "postgresql": " FOR UPDATE SKIP LOCKED"}
+# Rows that may be sent next, as they would be then; and rows that are being sent, as they are.
+_WAITING_FROM = (
+    "(SELECT w.* FROM outbox w WHERE w.channel = :channel AND w.status = 'queued'"
+    " AND w.kind <= :most_kind AND w.until_at <= :now{next}"
+    " ORDER BY w.kind, w.until_at, w.id LIMIT :most{locked}) o"
 )
-# Of several processes each takes its own.
-_LOCKED = " FOR UPDATE SKIP LOCKED"
-_IN_ORDER = (
-    " AND NOT EXISTS (SELECT 1 FROM outbox q WHERE q.address_id = o.address_id"
-    " AND q.status = 'sending')"
-)
-
-
-_CLAIM = sql_chosen(_CLAIM_TEXT, locked=_LOCKED, in_order=_IN_ORDER)
-_FACTS = sql_among(
+_FACTS_TEXT = (
     "SELECT o.id, o.batch_id, o.kind, o.member_id, o.address_id, COALESCE(a.value, o.recipient),"
-    " o.text, o.choices, o.language, o.round_id, o.question, o.attempt, o.tries, o.expires_at,"
+    " o.text, o.choices, {language}, o.round_id, o.question, {attempt}, {tries}, o.expires_at,"
     " o.queued_at, COALESCE(a.state, 'ok'), COALESCE(a.stopped_at, 0),"
     " COALESCE(m.stopped_at, 0), COALESCE(m.state, ''), COALESCE(m.introduced, TRUE),"
     " COALESCE(p.timezone, ''), COALESCE(b.state, ''), COALESCE(r.state, ''),"
@@ -86,15 +81,37 @@ _FACTS = sql_among(
     " AND x.state IN ('asked', 'open') AND x.round_id <> o.round_id AND y.state = 'open'), 0) END,"
     " CASE WHEN o.question IS NULL OR o.kind = 0 THEN FALSE ELSE EXISTS (SELECT 1 FROM outbox q"
     f" WHERE q.member_id = o.member_id AND q.{WAITING} AND q.status IN ('sending', 'unknown')"
-    " AND q.until_at < q.expires_at AND q.question IS NOT NULL AND q.kind > 0"
-    " AND q.id NOT IN ({ids})) END, o.maybe_twice"
-    " FROM outbox o LEFT JOIN addresses a ON a.id = o.address_id"
+    " AND q.until_at < q.expires_at AND q.question IS NOT NULL AND q.kind > 0{others}) END,"
+    " o.maybe_twice FROM {source} LEFT JOIN addresses a ON a.id = o.address_id"
     " LEFT JOIN members m ON m.id = o.member_id LEFT JOIN platforms p ON p.id = m.platform_id"
     " LEFT JOIN batches b ON b.id = o.batch_id LEFT JOIN rounds r ON r.id = o.round_id"
-    " LEFT JOIN dialogs d ON d.member_id = o.member_id AND d.round_id = o.round_id"
-    f" WHERE o.id IN ({{ids}}) AND {OPEN}"
+    " LEFT JOIN dialogs d ON d.member_id = o.member_id AND d.round_id = o.round_id{where}"
     " ORDER BY o.kind, o.id"
 )
+_CLAIM: dict[Engine, str] = {
+    engine: sql(
+        _FACTS_TEXT.format(
+            language="COALESCE(m.language, o.language)", attempt="o.attempt + 1",
+            tries="o.tries + 1", others="", where="",
+            source=_WAITING_FROM.format(next=_NEXT[engine], locked=_LOCKED[engine]),
+        ),
+        engine,
+    )
+    for engine in _NEXT
+}  # fmt: skip
+_FACTS = sql_among(
+    _FACTS_TEXT.format(
+        language="o.language", attempt="o.attempt", tries="o.tries",
+        others=" AND q.id NOT IN ({ids})", source="outbox o",
+        where=f" WHERE o.id IN ({{ids}}) AND {OPEN}",
+    )
+)  # fmt: skip
+_TAKE = sql_each(
+    "UPDATE outbox SET status = 'sending', lease_until = :lease_until, attempt = attempt + 1,"
+    " tries = tries + 1, reason = '', language = x.spoken, said = x.digest, segments = x.size"
+    " FROM {rows} x WHERE outbox.id = x.row",
+    row="BIGINT", spoken="TEXT", digest="TEXT", size="BIGINT",
+)  # fmt: skip
 # What did not arrive told nobody anything; what may have counts from when it was last in hand.
 _TOLD = sql_among(
     "SELECT o.member_id, o.sent_at FROM outbox o WHERE o.kind = 1 AND o.sent_at > 0"
@@ -118,10 +135,6 @@ _OURS: dict[Engine, str] = {
     "sqlite": sql_among(_OURS_TEXT)["sqlite"],
     "postgresql": sql_among(f"{_OURS_TEXT} ORDER BY o.id FOR UPDATE")["postgresql"],
 }
-_NOTE = sql_each(
-    "UPDATE outbox SET said = x.said, segments = x.segments FROM {rows} x WHERE outbox.id = x.id",
-    "outbox.id", id="BIGINT", said="TEXT", segments="BIGINT",
-)  # fmt: skip
 _LAPSED = sql(
     "UPDATE outbox SET status = 'unknown', until_at = :until_at, reason = 'lease'"
     " WHERE status = 'sending' AND lease_until < :now"
@@ -133,7 +146,7 @@ _DOUBTFUL = sql_chosen(
     " ORDER BY o.until_at LIMIT :most{locked}] RETURNING id, attempt,"
     " COALESCE((SELECT a.value FROM addresses a WHERE a.id = outbox.address_id), recipient),"
     " said, segments, kind, question, tries, queued_at, expires_at, lease_until",
-    locked=_LOCKED,
+    locked=_LOCKED["postgresql"],
 )
 _DEFER = sql("UPDATE outbox SET until_at = :until_at WHERE id = :id AND status = 'unknown'")
 _GIVE_UP = sql(
@@ -146,15 +159,24 @@ async def alone(tx: Tx, channel: str) -> None:
     await tx.lock("claim", channel)
 
 
-async def claim(
-    tx: Tx, channel: str, *, most: int, most_kind: int, lease_until: int, now: int
-) -> list[Claimed]:
-    """Mark rows that may leave now as sending, replies first, and return them with facts."""
+async def claim(tx: Tx, channel: str, *, most: int, most_kind: int, now: int) -> list[Claimed]:
+    """Return rows that may leave now, replies first, as they are once they are taken.
+
+    They are to be taken in the same unit; nobody else changes them meanwhile.
+    """
     rows = await tx.rows(
-        _CLAIM[tx.engine], channel=channel, most=most, most_kind=most_kind,
-        lease_until=lease_until, now=now,
-    )  # fmt: skip
-    return await facts(tx, [row[0] for row in rows]) if rows else []
+        _CLAIM[tx.engine], channel=channel, most=most, most_kind=most_kind, now=now
+    )
+    return [Claimed._make(row) for row in rows]
+
+
+async def take(tx: Tx, taken: Sequence[tuple[int, str, str, int]], lease_until: int) -> None:
+    """Mark rows as being sent: id, language, said, segments.
+
+    `said` is a digest of what is about to leave, so that it can be looked for: by the time of a
+    look-up the batch may say something else.
+    """
+    await tx.post(_TAKE[tx.engine], rows=json.dumps(taken), lease_until=lease_until)
 
 
 async def facts(tx: Tx, ids: Sequence[int]) -> list[Claimed]:
@@ -183,14 +205,6 @@ async def ours(tx: Tx, ids: Sequence[int]) -> set[tuple[int, int]]:
     """Return (id, attempt) of the rows whose present attempt has not been settled."""
     rows = await tx.rows(_OURS[tx.engine], ids=json.dumps(list(ids)))
     return {(int(row[0]), int(row[1])) for row in rows}
-
-
-async def note(tx: Tx, leaving: Sequence[tuple[int, str, int]]) -> None:
-    """Keep what is about to leave, so that it can be looked for: id, said, segments.
-
-    `said` is a digest: by the time of a look-up the batch may say something else.
-    """
-    await tx.post(_NOTE[tx.engine], rows=json.dumps(leaving))
 
 
 async def lapsed(tx: Tx, now: int, until_at: int) -> int:

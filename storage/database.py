@@ -116,12 +116,19 @@ class Tx(Protocol):
 class Database(Protocol):
     """An open database. Any number of tasks may use it at once."""
 
-    async def write(self, unit: Callable[[Tx], Awaitable[T]], *, abreast: bool = False) -> T:
+    async def write(
+        self,
+        unit: Callable[[Tx], Awaitable[T]],
+        *,
+        abreast: bool = False,
+        repeatable: bool = False,
+    ) -> T:
         """Run a unit of work and return its result once it is durable.
 
         A unit that begins by locking all that must not change beside it, and that knows by
         itself when it has been run before, may run `abreast` with others; any other has the
-        whole database, or is ordered by its locks.
+        whole database, or is ordered by its locks. One that does no harm when it is done twice
+        is `repeatable`: it runs again where nobody can tell whether it was committed.
 
         Raises what the unit raised, with nothing of it kept; or Busy, DiskFull, Corrupt.
         """

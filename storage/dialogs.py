@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Literal
 
-from storage.database import sql
+from storage.database import sql, sql_among
 
 if TYPE_CHECKING:
     from storage.database import Tx
@@ -21,14 +22,20 @@ _PUT = sql(
     " scratch = excluded.scratch"
 )
 # A question opens when its message is settled as sent, and only while its round is open.
-_OPEN = sql(
+_ASKED = (
+    "outbox o JOIN rounds r ON r.id = o.round_id AND r.state = 'open'"
+    " WHERE o.id IN ({ids}) AND o.question IS NOT NULL AND o.member_id IS NOT NULL"
+)
+_OPEN = sql_among(
+    "UPDATE dialogs SET state = 'open', address_id = o.address_id,"
+    f" opened_at = CAST(:now AS BIGINT) FROM {_ASKED} AND dialogs.member_id = o.member_id"
+    " AND dialogs.round_id = o.round_id AND dialogs.question = o.question"
+    " AND dialogs.state = 'asked'"
+)
+_BEGIN = sql_among(
     "INSERT INTO dialogs (member_id, round_id, address_id, question, state, opened_at)"
     " SELECT o.member_id, o.round_id, o.address_id, o.question, 'open', CAST(:now AS BIGINT)"
-    " FROM outbox o JOIN rounds r ON r.id = o.round_id AND r.state = 'open'"
-    " WHERE o.id = :row AND o.question IS NOT NULL AND o.member_id IS NOT NULL"
-    " ON CONFLICT (member_id, round_id) DO UPDATE SET state = 'open',"
-    " address_id = excluded.address_id, opened_at = excluded.opened_at"
-    " WHERE dialogs.state = 'asked' AND dialogs.question = excluded.question"
+    f" FROM {_ASKED} ORDER BY o.id ON CONFLICT (member_id, round_id) DO NOTHING"
 )
 _STATE = sql(
     "SELECT state, question FROM dialogs WHERE member_id = :member_id AND round_id = :round_id"
@@ -67,7 +74,9 @@ async def put(
 
 async def opened(tx: Tx, rows: list[int], now: int) -> None:
     """Open the questions that these outbox rows carry, if any."""
-    await tx.many(_OPEN, [{"row": row, "now": now} for row in rows])
+    ids = json.dumps(rows)
+    await tx.post(_OPEN[tx.engine], ids=ids, now=now)
+    await tx.post(_BEGIN[tx.engine], ids=ids, now=now)
 
 
 async def state(tx: Tx, member_id: int, round_id: int) -> tuple[State, int] | None:

@@ -36,7 +36,7 @@ _SENT = sql_each(
     " sent_at = x.at, settled_at = :now, recipient = '', reason = '', said = '' FROM {rows} x"
     " WHERE outbox.id = x.row AND outbox.attempt = x.present"
     " AND COALESCE(outbox.status, '') IN ('sending', 'unknown')",
-    "outbox.id", row="BIGINT", present="BIGINT", given="TEXT", size="BIGINT", at="BIGINT",
+    row="BIGINT", present="BIGINT", given="TEXT", size="BIGINT", at="BIGINT",
 )  # fmt: skip
 _INTRODUCED = sql_among(
     "UPDATE members SET introduced = TRUE WHERE introduced = FALSE AND id IN"

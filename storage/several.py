@@ -15,27 +15,19 @@ if TYPE_CHECKING:
 Type = Literal["BIGINT", "TEXT"]
 
 
-_ROWS = "FROM json_array_elements(CAST(:rows AS JSON))"
-
-
-def sql_each(text: str, key: str, **columns: Type) -> dict[Engine, str]:
+def sql_each(text: str, **columns: Type) -> dict[Engine, str]:
     """Register a statement with `{rows}` where the rows of the JSON array `:rows` stand.
 
-    The columns are named in the order in which each row holds them; the first of them is the
-    `key` of the rows of the table that are meant. PostgreSQL is told so once more, or it would
-    rather read a whole table than look up as many rows as it expects to be given.
+    The columns are named in the order in which each row holds them. Whatever the statement joins
+    them with is looked up for each of them: the rows are never searched.
     """
     named = list(enumerate(columns.items()))
     of_sqlite = ", ".join(f"json_extract(value, '$[{at}]') AS {name}" for at, (name, _) in named)
     of_postgres = ", ".join(f"CAST(value ->> {at} AS {of}) AS {name}" for at, (name, of) in named)
-    keys = f"SELECT CAST(value ->> 0 AS {named[0][1][1]}) {_ROWS}"
+    sources: dict[Engine, str] = {
+        "sqlite": f"(SELECT {of_sqlite} FROM json_each(:rows))",
+        "postgresql": f"(SELECT {of_postgres} FROM json_array_elements(CAST(:rows AS JSON)))",
+    }
     return {
-        "sqlite": sql(
-            text.replace("{rows}", f"(SELECT {of_sqlite} FROM json_each(:rows))"), "sqlite"
-        ),
-        "postgresql": sql(
-            text.replace("{rows}", f"(SELECT {of_postgres} {_ROWS})")
-            + f" AND {key} = ANY (ARRAY({keys}))",
-            "postgresql",
-        ),
+        engine: sql(text.replace("{rows}", source), engine) for engine, source in sources.items()
     }

@@ -81,21 +81,28 @@ class Claimer:
     async def claim(self, tx: Tx, most: int, most_kind: int, now: int) -> tuple[int, list[Ready]]:
         """Claim at most so many rows; return how many were claimed, and those that leave."""
         await claims.alone(tx, self._name)
-        rows = await claims.claim(
-            tx, self._name, most=most, most_kind=most_kind, lease_until=now + LEASE, now=now
-        )
+        rows = await claims.claim(tx, self._name, most=most, most_kind=most_kind, now=now)
         if not rows:
             return 0, []
         judged = await self._judge(tx, rows, now)
         if self._traits.segments:
             await self._budget(tx, judged, now)
+        await self._take(tx, rows, judged, now + LEASE)
         await self._settle(tx, judged, now)
-        if self._traits.findable and judged.leaves:
-            await claims.note(
-                tx, [(row.id, said.digest, said.segments) for row, said in judged.leaves]
-            )
         until = now + LEASE
         return len(rows), [Ready(row, said, now, now, until) for row, said in judged.leaves]
+
+    async def _take(self, tx: Tx, rows: Sequence[Claimed], judged: _Judged, until: int) -> None:
+        """Mark rows as being sent, also those that don't leave, which are settled next."""
+        leaving = {row.id: said for row, said in judged.leaves} if self._traits.findable else {}
+        await claims.take(
+            tx, [
+                (row.id, row.language, said.digest, said.segments)
+                if (said := leaving.get(row.id)) else (row.id, row.language, "", 0)
+                for row in rows
+            ],
+            until,
+        )  # fmt: skip
 
     async def _judge(self, tx: Tx, rows: Sequence[Claimed], now: int) -> _Judged:
         judged = _Judged()

@@ -41,7 +41,7 @@ IDLE = 1.0  # seconds until the outbox is looked at again without being told to
 AFTER_PAUSE = 0.005  # what was put back in a pause is due by another clock
 # What is claimed at most beside what flies: so many seconds of the rate, so many lines' worth.
 CLAIM_AHEAD = 0.5
-CLAIM_LINES = 4
+CLAIM_LINES = 6
 
 
 class Drain:
@@ -185,7 +185,7 @@ class Drain:
                 return claimed, ready, None
             return claimed, ready, await self._reserver.reserve(tx, leaving, now)
 
-        claimed, ready, stretch = await self._database.write(unit)
+        claimed, ready, stretch = await self._database.write(unit, repeatable=True)
         if most and claimed < most:
             self._dry_until = monotonic() + IDLE
         for item in ready:
@@ -206,7 +206,7 @@ class Drain:
 
     def _runs_short(self) -> bool:
         """Tell whether slots alone are worth a unit: many together cost no more than one."""
-        return len(self._departures.timed) <= self._lines.soon() // 4
+        return len(self._departures.timed) <= self._lines.soon() // 2
 
     def _first(self, waiting: list[Ready], claimed: list[Ready]) -> list[Ready]:
         """Return what may leave next, in order, of what waits for a slot and what comes."""
@@ -262,7 +262,9 @@ class Drain:
         """Return the next message whose slot has come, if it may leave."""
         if self._stopping or self._pause.rest(monotonic()):
             return None
-        item = self._departures.next()
+        while (item := self._departures.next()) and not self._is_ours(item):
+            self._departures.timed.popleft()  # its lease lapsed, and its row was claimed anew
+            self._lanes.let_go(item, left=False)
         if item is None:
             return None
         if not self._keeper.holds(item):
@@ -287,7 +289,7 @@ class Drain:
             following = self._next()
             if following:
                 self._lines.flying[following.row.id] = task
-        self._freed()
+            self._freed()
 
     async def _one(self, item: Ready) -> bool:
         """Send a message, if it may still leave; tell whether it did."""
@@ -321,7 +323,8 @@ class Drain:
         elif isinstance(outcome, Again) and outcome.whole_channel:
             pause = self._pause.trouble(outcome.seconds, monotonic())
         self._settler.put(Answer(item, outcome, self._now(), round(pause * SECOND)))
-        self._unsent.pop(item.row.id, None)
+        if self._is_ours(item):
+            del self._unsent[item.row.id]
 
     def _drop(self, item: Ready, verdict: Verdict | None) -> None:
         """Give a row back that has not left."""

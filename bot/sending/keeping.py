@@ -104,7 +104,7 @@ class Keeper:
         if not items:
             return
         rows = [item.row.id for item in items]
-        kept = await self._database.write(lambda tx: claims.renew(tx, rows, until))
+        kept = await self._database.write(lambda tx: claims.renew(tx, rows, until), repeatable=True)
         for item in items:
             if (item.row.id, item.row.attempt) in kept:
                 item.lease_until = until

@@ -9,7 +9,7 @@ from bot.sending.pace import LATE
 if TYPE_CHECKING:
     import asyncio
 
-PLENTY = 4
+PLENTY = 6
 
 
 class Lines:
@@ -30,9 +30,11 @@ class Lines:
         """Return how many slots can be used: of lines that are free, or will be within LATE."""
         if self._usual * self._rate <= self._in_flight / 2:
             return PLENTY * self._in_flight  # the pace needs few of them
-        flying = len(self.flying)
-        ending = flying if self._usual <= LATE else int(flying * LATE / self._usual)
-        return self._in_flight - flying + ending
+        again = LATE / self._usual  # messages that a line takes by then
+        if again <= 1:
+            return self._in_flight - len(self.flying) + int(len(self.flying) * again)
+        # Half of what could be, since some answers take longer.
+        return int(self._in_flight * min((1 + again) / 2, PLENTY))
 
     def answered(self, seconds: float) -> None:
         """Hear how long an answer took."""

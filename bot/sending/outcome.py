@@ -133,7 +133,7 @@ class Settler:
         pause, tries = 0.1, 0
         while True:
             try:
-                await self._database.write(lambda tx: self._settle(tx, answers))
+                await self._database.write(lambda tx: self._settle(tx, answers), repeatable=True)
                 self._settled()
                 return
             except Closed:

@@ -62,13 +62,19 @@ class PostgresDatabase:
         """Connect. Raises StorageError."""
         await self._connections.open()
 
-    async def write(self, unit: Callable[[Tx], Awaitable[T]], *, abreast: bool = False) -> T:
+    async def write(
+        self,
+        unit: Callable[[Tx], Awaitable[T]],
+        *,
+        abreast: bool = False,
+        repeatable: bool = False,
+    ) -> T:
         """See Database.write; a caller that is cancelled cuts no unit in half."""
         if self._closing:
             raise Closed("the database is closed")
         if abreast:
             return await self._together.write(unit)
-        task = asyncio.ensure_future(self._units.write(unit))
+        task = asyncio.ensure_future(self._units.write(unit, repeatable=repeatable))
         self._running.add(task)
         task.add_done_callback(self._done)
         return await asyncio.shield(task)

@@ -88,10 +88,28 @@ def for_each(statement: str, types: tuple[str, ...], parameter: int = 1) -> str:
 
 @lru_cache(KEPT)
 def independent(statements: tuple[str, ...]) -> bool:
-    """Tell whether writes may go in any order: each has a table at which no other looks."""
-    tables = {_TABLE.match(statement)[1] for statement in statements}  # type: ignore[index]
-    looks = {table for statement in statements for table in _LOOKS.findall(statement)}
-    return len(tables) == len(statements) and not tables & looks
+    """Tell whether they may go in any order: writes, each of a table at which no other looks."""
+    written_to = [_TABLE.match(statement) for statement in statements]
+    tables = {found[1] for found in written_to if found}
+    return len(tables) == len(statements) and not any(
+        tables & {*_LOOKS.findall(statement)} - {found[1]}
+        for statement, found in zip(statements, written_to, strict=True)
+        if found
+    )
+
+
+@lru_cache(KEPT)
+def joined(statements: tuple[str, ...]) -> str:
+    """Return independent writes as one statement, which finds what the last of them does.
+
+    Its values are named as theirs, with the number of the statement in front: w0_id, w1_id ...
+    """
+    *first, last = (
+        _PIECES.sub(lambda found, at=at: f":w{at}_{found[1]}" if found[1] else found[0], statement)  # type: ignore[misc]
+        for at, statement in enumerate(statements)
+    )
+    named = ", ".join(f"w{at} AS ({text})" for at, text in enumerate(first))
+    return f"WITH {named} {last}" if first else last
 
 
 @lru_cache(KEPT)

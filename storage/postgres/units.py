@@ -71,9 +71,9 @@ class Units:
         self._connections = connections
         self._tell = tell
 
-    async def write(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, unit: Callable[[Tx], Awaitable[T]], *, repeatable: bool = False) -> T:
         """Run a unit until it is durable. Raises what it raises, and Busy after `PATIENCE`."""
-        result, topics = await self.patiently(lambda: self._once(unit))
+        result, topics = await self.patiently(lambda: self._once(unit, repeatable=repeatable))
         self._tell(topics)
         return result
 
@@ -97,20 +97,24 @@ class Units:
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  no secret
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _once(self, unit: Callable[[Tx], Awaitable[T]]) -> tuple[T, set[str]]:
+    async def _once(
+        self, unit: Callable[[Tx], Awaitable[T]], *, repeatable: bool
+    ) -> tuple[T, set[str]]:
         result: T
+        mark: _Mark | None = None
         try:
             async with self._connections.taken() as connection:
-                tx = PostgresTx(connection)
-                await self._begin(connection, "BEGIN")
+                tx = PostgresTx(connection, "BEGIN")
                 try:
                     result = await unit(tx)
-                    await tx.finish()
-                    mark = _Mark(*await connection.fetchrow(_WHO_AM_I) or ())
+                    await tx.finish(last=repeatable)
+                    if tx.begun and not repeatable:
+                        mark = _Mark(*await connection.fetchrow(_WHO_AM_I) or ())
                 except BaseException:
                     await _undone(connection)
                     raise
-                await self._commit(connection, mark)
+                if tx.begun:
+                    await self._commit(connection, mark)
         except _InDoubt as doubt:
             if not await self._was_committed(doubt.mark):
                 raise Lost("the connection was lost") from doubt
@@ -120,24 +124,17 @@ class Units:
 
     async def _look(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
         async with self._connections.taken() as connection:
-            await self._begin(connection, _READ)
             try:
-                return await unit(PostgresTx(connection))
+                return await unit(PostgresTx(connection, _READ))
             finally:
                 await _undone(connection)
 
-    async def _begin(self, connection: Connection, statement: str) -> None:
-        try:
-            await connection.execute(statement)
-        except DRIVER as error:
-            raise ours(error) from error
-
-    async def _commit(self, connection: Connection, mark: _Mark) -> None:
+    async def _commit(self, connection: Connection, mark: _Mark | None) -> None:
         try:
             await connection.execute("COMMIT")
         except DRIVER as error:
             found = ours(error)
-            if isinstance(found, Lost) and mark.transaction is not None:
+            if isinstance(found, Lost) and mark is not None and mark.transaction is not None:
                 raise _InDoubt(mark) from error
             await _undone(connection)
             raise found from error

@@ -44,7 +44,13 @@ class SqliteDatabase:
         self._readers = Readers(path)
         self._closed: asyncio.Task[None] | None = None
 
-    async def write(self, unit: Callable[[Tx], Awaitable[T]], *, abreast: bool = False) -> T:
+    async def write(
+        self,
+        unit: Callable[[Tx], Awaitable[T]],
+        *,
+        abreast: bool = False,
+        repeatable: bool = False,
+    ) -> T:
         """See Database.write."""
         return await self._writer.write(unit, abreast=abreast)
 

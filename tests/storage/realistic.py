@@ -59,6 +59,7 @@ WHOLE = {
 EMPTY = {
     "claims._TOLD": "nobody of them was told anything of late",
     "dialogs._OPEN": "the question was answered long ago",
+    "dialogs._BEGIN": "as above",
     "outbox._OVERDUE": "what is queued is in time",
     "outbox._STOP_ADDRESS": "no reply waits",
 }
@@ -114,17 +115,21 @@ def own(people: int) -> dict[str, dict[str, object]]:
     sending = (10 * people - people // 4) // 1000 * 1000 + 1000
     some = json.dumps([sending, sending + 1000])
     waits = 10 * people - 7
+
+    def many(*values: object) -> str:
+        return json.dumps([[sending + at, *values] for at in range(_FEW)])
+
     return {
         "addresses.": {"id": person, "state": "dead"},
         "addresses._ADD": {"value": "+12025550100"},
         "addresses._LINK": {"address_id": person + 1},
         "batches.": {"id": last_batch(people), "kind": "announcement", "state": "queueing"},
-        "claims.": {"id": sending, "ids": some, "rows": json.dumps([[sending, "said", 1]])},
+        "claims.": {"id": sending, "ids": some, "rows": many("en", "said", 1)},
         "claims._DEFER": {"id": sending + 1},
         "claims._GIVE_UP": {"id": sending + 1},
         "claims._DOUBTFUL": {"most": 1},
         "claims._LAPSED": {"now": NOW + sending + 1},
-        "dialogs.": {"state": "open", "row": sent},
+        "dialogs.": {"state": "open", "ids": json.dumps([*range(sent, sent + _FEW)])},
         "forms.": {"id": 7},
         "inbound.": {"id": people, "key": f"key{people + person}"},
         "inbound._ADD": {"key": "key new"},
@@ -150,7 +155,7 @@ def own(people: int) -> dict[str, dict[str, object]]:
         "rounds._CODE": {"code": "P new"},
         "settling.": {
             "id": sending, "attempt": 1, "ids": json.dumps([first]),
-            "rows": json.dumps([[sending, 1, "SM1", 1, NOW]]),
+            "rows": many(1, "SM1", 1, NOW),
         },
         "settling._ATTEMPT_RECEIPT": {"id": 140, "attempt": 0, "provider_id": "SF7"},
         "settling._LEFT_EARLIER": {"id": waits, "attempt": 0},

@@ -21,6 +21,8 @@ PEOPLE = int(os.environ.get("PLANS_PEOPLE", "50000"))
 # A statement changes a hundred rows at the most; each may stand in a page of its own, and so may
 # its place in each index, four pages below the index's first.
 MOST_PAGES = 4_000
+# A row is looked up, not compared with all that came along with it.
+MOST_COMPARED = 30
 # Read whole where that is quicker: they stay small.
 SMALL = {
     "platforms", "organisations", "forms", "rounds", "batches", "pace", "spending", "pending",
@@ -99,6 +101,11 @@ def parts(node):
         yield from parts(part)
 
 
+def _is_of_platforms(join):
+    """Tell whether a join is with those below a platform: there are few of them."""
+    return any(part["Node Type"] == "CTE Scan" for part in parts(join))
+
+
 def faults(node):
     """Return what is wrong with a plan."""
     found = [
@@ -110,6 +117,14 @@ def faults(node):
     pages = node["Shared Hit Blocks"] + node["Shared Read Blocks"]
     if pages > MOST_PAGES:
         found.append(f"{pages} pages")
+    rows = max(part["Actual Rows"] for part in parts(node))
+    compared = sum(
+        part.get("Rows Removed by Join Filter", 0) * part["Actual Loops"]
+        for part in parts(node)
+        if not _is_of_platforms(part)
+    )
+    if compared > MOST_COMPARED * rows:
+        found.append(f"compares {compared} pairs of {rows:.0f} rows")
     if node["Temp Written Blocks"]:
         found.append("a temporary file")
     return found
@@ -134,3 +149,6 @@ async def test_what_grows_is_seen(long):
         assert "reads outbox whole" in faults(await plan(connection, *scanning))
         found = await plan(connection, "SELECT 1 FROM outbox WHERE id = :id", {"id": 7})
         assert faults(found) == []
+        series = "generate_series(1, 100)"
+        pairs = (f"SELECT 1 FROM {series} a JOIN {series} b ON a = b", {})
+        assert faults(await plan(connection, *pairs)) == ["compares 9900 pairs of 100 rows"]

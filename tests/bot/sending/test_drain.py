@@ -388,10 +388,10 @@ async def test_storage_errors_do_not_end_it(post, monkeypatch):
     monkeypatch.setattr(drain_module, "IDLE", 0.01)
     writing, failing = post.database.write, [Busy("locked"), ValueError("a bug"), Busy("locked")]
 
-    async def write(unit):
+    async def write(unit, **how):
         if failing:
             raise failing.pop()
-        return await writing(unit)
+        return await writing(unit, **how)
 
     row = await post.queue(await post.person())
     monkeypatch.setattr(post.database, "write", write)

@@ -311,10 +311,10 @@ async def test_a_busy_database_is_asked_again(post, monkeypatch):
     (item,) = await post.claim()
     writing, refused = post.database.write, [Busy("locked"), Busy("locked")]
 
-    async def write(unit):
+    async def write(unit, **how):
         if refused:
             raise refused.pop()
-        return await writing(unit)
+        return await writing(unit, **how)
 
     monkeypatch.setattr(post.database, "write", write)
     settler = post.settler()
