@@ -11,7 +11,7 @@ from benchmarks.place import opened
 from bot.alliance import alliance_of
 from bot.config import load
 from handlers import announce
-from storage import audience
+from storage import audience, outbox
 from storage.instant import clock
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ TEXT = "The meeting about the new water points is on Thursday at ten, at the hal
 PATIENCE = 300.0
 
 _TELEGRAM = "UPDATE addresses SET channel = 'telegram', value = CAST(1000000 + id AS TEXT)"
+# Served by an index of the few that wait: to count what was sent takes time from what is measured.
+_WAITS = f"SELECT 1 FROM outbox WHERE {outbox.WAITING} LIMIT 1"
 _SENT = "SELECT COUNT(*), MIN(sent_at), MAX(settled_at) FROM outbox WHERE status = 'sent'"
 
 
@@ -59,14 +61,15 @@ async def _send(folder: Path, recipients: int) -> float:
             tx, alliance, audience.All(), {"en": TEXT}, at=now, by=None, now=now
         )
     )
-    until = time.monotonic() + PATIENCE
-    while True:
+    until, count = time.monotonic() + PATIENCE, 0
+    while time.monotonic() < until:
+        await asyncio.sleep(0.5)
+        if await database.read(lambda tx: tx.row(_WAITS)):
+            continue
         row = await database.read(lambda tx: tx.row(_SENT))
         assert row
         count, first, last = row
         if count == recipients:
             await database.close()
             return float(last - first) / 1_000
-        if time.monotonic() > until:
-            raise RuntimeError(f"{count} of {recipients} were sent within {PATIENCE:.0f} s")
-        await asyncio.sleep(0.5)  # looking takes time from what is measured
+    raise RuntimeError(f"{count} of {recipients} were sent within {PATIENCE:.0f} s")

@@ -65,8 +65,7 @@ async def reserve(tx: Tx, channel: str, length_us: int, *, lead_us: int, now_us:
     """Reserve a stretch of a channel's time; return how far from now it begins.
 
     It follows the one reserved before, whoever did, and begins no sooner than `lead_us` from
-    now. Only SQLite goes by `now_us`. Lock the channel's claims first: who waited for another's
-    stretch would count from before it.
+    now. Only SQLite goes by `now_us`.
     """
     values = _clocked(tx, now_us) | {
         "channel": channel, "pause": _pause_of(channel), "length_us": length_us,

@@ -83,6 +83,7 @@ class Drain:
         self._woken = asyncio.Event()
         # What is claimed and has no answer yet, by row.
         self._unsent: dict[int, Ready] = {}
+        self._reserving: asyncio.Task[None] | None = None
         self._keeper = Keeper(name, database, self._claimer, self._unsent, self._lines.flying, now)
         self._dry_until = 0.0  # by then there may be more to claim, though nobody says so
         self._passes_over = False
@@ -118,6 +119,8 @@ class Drain:
         finally:
             self._departures.stop()
             tasks += self._lines.flying.values()
+            if self._reserving is not None:
+                tasks.append(self._reserving)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -167,36 +170,52 @@ class Drain:
     # --- claiming, and reserving the time to leave ---
 
     async def _claim(self) -> bool:
-        """Claim rows and reserve slots in one unit; tell whether there was anything to do."""
-        most, slots, epoch = self._room(), self._slots(), self._keeper.epoch
-        waiting = self._departures.first(slots) if most or self._runs_short() else []
-        if not most and not waiting:
+        """Claim rows, in the same unit slots where none wait for any; tell whether some came."""
+        most, epoch = self._room(), self._keeper.epoch
+        if not most:
             return False
         most_kind = SOLICITED if self._bulk() else REPLY
+        slots = 0 if self._departures.waiting else self._slots()
 
         async def unit(tx: Tx) -> tuple[int, list[Ready], Stretch | None]:
-            claimed, now = 0, self._now()
-            ready: list[Ready] = []
+            now = self._now()
             self._passes_over = tx.engine != "sqlite"
-            if most:
-                claimed, ready = await self._claimer.claim(tx, most, most_kind, now)
-            leaving = self._first(waiting, ready)[:slots]
+            claimed, ready = await self._claimer.claim(tx, most, most_kind, now)
+            leaving = self._first(ready)[:slots]
             if not leaving:
                 return claimed, ready, None
             return claimed, ready, await self._reserver.reserve(tx, leaving, now)
 
         claimed, ready, stretch = await self._database.write(unit, repeatable=True)
-        if most and claimed < most:
+        if claimed < most:
             self._dry_until = monotonic() + IDLE
         for item in ready:
             item.seen = epoch
         self._take(ready, stretch)
-        return bool(claimed or stretch)
+        return bool(claimed)
+
+    async def _reserve(self) -> None:
+        """Reserve slots for what waits, as long as there are few; a claim may be under way."""
+        try:
+            while not self._stopping and self._wants_slots():
+                waiting = self._departures.first(self._slots())
+                stretch = await self._database.write(
+                    lambda tx, items=waiting: self._reserver.reserve(tx, items, self._now()),  # type: ignore[misc]
+                    repeatable=True,
+                )
+                self._take([], stretch)
+        except Closed:
+            self.stop()
+        except Exception as error:  # noqa: BLE001  the loop goes on: what waits asks again
+            log.warning("slots_wait", channel=self._channel.name, trace=faults.where(error))
+            await asyncio.sleep(IDLE)
+        finally:
+            self._reserving = None
 
     def _room(self) -> int:
-        """Return how many rows to claim: as many as there is room for, once half of it is."""
+        """Return how many rows to claim: as many as there is room for, once a quarter of it is."""
         ahead = len(self._unsent) - len(self._lines.flying)
-        if ahead > self._limit // 2 or monotonic() < self._dry_until:
+        if ahead > self._limit * 3 // 4 or monotonic() < self._dry_until:
             return 0
         return self._limit - ahead
 
@@ -204,13 +223,14 @@ class Drain:
         """Return how many slots to reserve: one that no line is free for is lost."""
         return max(0, self._lines.soon() - len(self._departures.timed))
 
-    def _runs_short(self) -> bool:
+    def _wants_slots(self) -> bool:
         """Tell whether slots alone are worth a unit: many together cost no more than one."""
-        return len(self._departures.timed) <= self._lines.soon() // 2
+        return bool(self._departures.waiting) and self._slots() > self._lines.soon() // 3
 
-    def _first(self, waiting: list[Ready], claimed: list[Ready]) -> list[Ready]:
-        """Return what may leave next, in order, of what waits for a slot and what comes."""
-        found, lanes = list(waiting), set[str]()
+    def _first(self, claimed: list[Ready]) -> list[Ready]:
+        """Return what may leave at once of what is claimed, in order."""
+        found: list[Ready] = []
+        lanes: set[str] = set()
         for item in claimed:
             if self._lanes.is_free(item.row.to) and item.row.to not in lanes:
                 lanes.add(item.row.to)
@@ -243,8 +263,7 @@ class Drain:
         if not self._is_ours(item):
             return False
         self._departures.put(item)
-        if not item.leaves_at:
-            self._woken.set()
+        self._freed()
         return True
 
     def _depart(self) -> None:
@@ -255,8 +274,10 @@ class Drain:
 
     def _freed(self) -> None:
         """Look whether there is room for more."""
-        if self._room() or (self._departures.waiting and self._runs_short()):
+        if self._room():
             self._woken.set()
+        if self._reserving is None and self._wants_slots() and not self._stopping:
+            self._reserving = asyncio.create_task(self._reserve())
 
     def _next(self) -> Ready | None:
         """Return the next message whose slot has come, if it may leave."""

@@ -33,8 +33,7 @@ class Lines:
         again = LATE / self._usual  # messages that a line takes by then
         if again <= 1:
             return self._in_flight - len(self.flying) + int(len(self.flying) * again)
-        # Half of what could be, since some answers take longer.
-        return int(self._in_flight * min((1 + again) / 2, PLENTY))
+        return int(self._in_flight * min(again, PLENTY))
 
     def answered(self, seconds: float) -> None:
         """Hear how long an answer took."""

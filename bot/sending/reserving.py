@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from bot.sending.pace import LATE, Steady, offsets
-from storage import claims, pace
+from storage import pace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,6 @@ class Reserver:
         """Give each message a slot; nothing of it counts unless the unit is committed."""
         sizes = [item.rendered.segments if self._traits.segments else 1 for item in items]
         slots, length = offsets(sizes, self._traits.rate)
-        await claims.alone(tx, self._name)
         asked = monotonic()
         ahead = await pace.reserve(
             tx, self._name, length, lead_us=round(self._lead * 1_000_000),
