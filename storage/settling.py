@@ -49,14 +49,16 @@ _END = sql(
     " THEN expires_at + 315360000000 ELSE until_at END"
     " WHERE id = :id AND attempt = :attempt AND status IN ('sending', 'unknown')"
 )
+# What was not sent was no try. Its attempt keeps its number: whoever still has it in mind, as a
+# look-up that was begun before, must not take the next claim of the row for it.
 _HOLD = sql(
     "UPDATE outbox SET status = 'held', reason = :reason, until_at = :until_at,"
-    " attempt = attempt - 1, tries = tries - 1, said = ''"
+    " tries = tries - 1, said = ''"
     " WHERE id = :id AND attempt = :attempt AND status IN ('sending', 'unknown')"
 )
 _PUT_BACK = sql(
-    "UPDATE outbox SET status = 'queued', until_at = :until_at, attempt = attempt - 1,"
-    " tries = tries - 1, said = '' WHERE id = :id AND attempt = :attempt"
+    "UPDATE outbox SET status = 'queued', until_at = :until_at, tries = tries - 1, said = ''"
+    " WHERE id = :id AND attempt = :attempt"
     " AND status IN ('sending', 'unknown')"
 )
 _AGAIN = sql(

@@ -35,6 +35,7 @@ TIMES: dict[str, tuple[str, ...]] = {
     "bot.polling": ("FIRST_DELAY", "LONGEST_DELAY"),
     "bot.sending.claiming": ("LEASE",),
     "bot.sending.drain": ("IDLE",),
+    "bot.sending.stock": ("IDLE",),
     "bot.sending.keeping": ("LEASE", "RENEW", "JUDGED_FOR"),
     "bot.sending.outcome": ("LOOK_AFTER", "LONGEST_DELAY"),
     "bot.sending.pace": ("FIRST_PAUSE", "LONGEST_PAUSE"),

@@ -58,7 +58,7 @@ async def test_what_exceeds_the_budget_is_held_until_next_month(post):
     last = await post.queue(await post.person())
     assert [item.row.id for item in await post.claim()] == [last], "and they count"
     held = await post.row(rows[1])
-    assert (held["status"], held["reason"], held["attempt"]) == ("held", "budget", 0)
+    assert (held["status"], held["reason"], held["tries"]) == ("held", "budget", 0)
     assert held["until_at"] == held["expires_at"], "it ends before the month does"
     assert await post.rows("SELECT text FROM tickets") == [("the month's SMS budget is used up",)]
     month = of(datetime(2027, 3, 1, tzinfo=UTC))
@@ -206,14 +206,14 @@ async def test_who_has_no_other_address_can_t_be_reached(post):
 
 
 @pytest.mark.usefixtures("noon")
-async def test_what_is_held_has_had_no_attempt(post):
+async def test_what_is_held_has_had_no_try(post):
     """Holding is no try: when it is released it leaves as if for the first time."""
     post.manners(quiet=Quiet.parse("11:00-13:00"))
     row = await post.tell(await post.person(), await post.batch())
     assert await post.claim() == []
     found = await post.row(row)
     assert (found["status"], found["reason"], found["until_at"]) == ("held", "quiet", NOON + HOUR)
-    assert (found["attempt"], found["tries"]) == (0, 0)
+    assert (found["attempt"], found["tries"]) == (1, 0)
 
 
 async def test_a_row_that_can_t_be_rendered_holds_up_no_other(post):

@@ -9,6 +9,7 @@ from bot.channels.base import Again, Refused, Sent
 from bot.sending import drain as drain_module
 from bot.sending import keeping
 from bot.sending import pace as pace_module
+from bot.sending import stock as stock_module
 from bot.sending.claiming import LEASE
 from handlers.extend import extend
 from handlers.halt import halt
@@ -29,6 +30,12 @@ async def stop(post, person):
 
 
 # --- order ---
+
+
+def idle(monkeypatch, seconds):
+    """Let the outbox be looked at so often without being told to."""
+    for module in (drain_module, stock_module):
+        monkeypatch.setattr(module, "IDLE", seconds)
 
 
 async def test_what_waits_is_sent_and_settled(post):
@@ -54,7 +61,7 @@ async def test_replies_leave_before_bulk(post):
         await post.queue(people[-1], "a reply")
         post.channel.gate.set()
         await until(post.settled)
-    assert post.channel.texts.index("a reply") <= drain_module.CLAIM_LINES, (
+    assert post.channel.texts.index("a reply") <= stock_module.CLAIM_LINES, (
         "at most what was claimed goes before it"
     )
 
@@ -116,7 +123,7 @@ async def test_no_more_is_claimed_than_can_soon_leave(post):
     async with post.draining():
         await until(lambda: post.channel.open == 3)
         await asyncio.sleep(0.05)
-        assert (await post.statuses()).count("sending") <= 3 + 3 * drain_module.CLAIM_LINES
+        assert (await post.statuses()).count("sending") <= 3 + 3 * stock_module.CLAIM_LINES
         post.channel.gate.set()
         await until(post.settled)
     assert post.channel.most_open == 3
@@ -255,7 +262,7 @@ async def test_what_is_extended_between_claim_and_send_tells_the_new_time(post, 
     await until(post.settled)
     assert len(post.channel.texts) == 2
     assert post.channel.texts[1] in texts
-    assert (await post.row(row))["attempt"] == 1, "it was put back, and that is no attempt"
+    assert (await post.row(row))["tries"] == 1, "it was put back, and that is no try"
 
 
 async def test_what_is_not_concerned_by_a_stop_leaves_all_the_same(post, waiting):
@@ -284,6 +291,22 @@ async def test_a_lapsed_lease_keeps_a_message_from_leaving(post, waiting):
     assert await ended(post, row) == ("sent", "")
 
 
+async def test_a_row_that_is_claimed_anew_holds_up_nobody(post, waiting):
+    """Its lease lapsed, and it was queued again before this process looked at what it has."""
+    ada, row, first = waiting
+    await post.run("UPDATE outbox SET status = 'queued' WHERE id = :id", id=row)
+    behind = await post.queue(ada, "behind", kind=0)
+
+    async def is_claimed_anew():
+        return (await post.row(row))["attempt"] == 2
+
+    await until(is_claimed_anew)
+    post.channel.gate.set()
+    await until(post.settled)
+    assert sorted(post.channel.rows) == sorted((first, row, behind))
+    assert await post.statuses() == ["sent", "sent", "sent"]
+
+
 async def test_what_has_not_left_by_its_lease_is_put_back(post, waiting):
     """We know for sure that it did not leave: it is no doubt, and goes again."""
     _, row, _ = waiting
@@ -296,7 +319,7 @@ async def test_what_has_not_left_by_its_lease_is_put_back(post, waiting):
 
     await until(is_sent)
     found = await post.row(row)
-    assert (found["status"], found["attempt"], found["maybe_twice"]) == ("sent", 1, False)
+    assert (found["status"], found["tries"], found["maybe_twice"]) == ("sent", 1, False)
 
 
 # --- leases ---
@@ -340,7 +363,7 @@ async def test_a_graceful_stop_finishes_what_is_in_flight_and_puts_the_rest_back
     assert post.channel.rows == rows[:2]
     found = [await post.row(row) for row in rows]
     assert [(row["status"], row["attempt"], row["tries"]) for row in found] == [
-        ("sent", 1, 1), ("sent", 1, 1), ("queued", 0, 0), ("queued", 0, 0),
+        ("sent", 1, 1), ("sent", 1, 1), ("queued", 1, 0), ("queued", 1, 0),
     ]  # fmt: skip
     assert await post.value("SELECT SUM(segments) FROM spending") == 2
 
@@ -360,7 +383,7 @@ async def test_a_stop_in_a_long_pause_does_not_wait_for_its_end(post):
 
 async def test_it_wakes_at_once_on_our_own_commit(post, monkeypatch):
     """Nobody waits for a tick."""
-    monkeypatch.setattr(drain_module, "IDLE", 60.0)
+    idle(monkeypatch, 60.0)
     async with post.draining():
         await asyncio.sleep(0.05)
         began = asyncio.get_running_loop().time()
@@ -371,7 +394,7 @@ async def test_it_wakes_at_once_on_our_own_commit(post, monkeypatch):
 
 async def test_it_looks_by_itself_for_what_becomes_due(post, monkeypatch):
     """A retry's time comes without a notice."""
-    monkeypatch.setattr(drain_module, "IDLE", 0.02)
+    idle(monkeypatch, 0.02)
     ada = await post.person()
     async with post.draining():
         await post.queue(ada, until_at=post.now() + HOUR)
@@ -385,7 +408,7 @@ async def test_it_looks_by_itself_for_what_becomes_due(post, monkeypatch):
 
 async def test_storage_errors_do_not_end_it(post, monkeypatch):
     """A locked database is waited out, and a broken claim is tried again."""
-    monkeypatch.setattr(drain_module, "IDLE", 0.01)
+    idle(monkeypatch, 0.01)
     writing, failing = post.database.write, [Busy("locked"), ValueError("a bug"), Busy("locked")]
 
     async def write(unit, **how):
@@ -456,7 +479,7 @@ async def test_a_429_holds_the_channel_and_then_all_of_it_leaves(post):
 async def test_a_provider_out_of_reach_fails_no_message(post, monkeypatch):
     """The whole channel rests, longer each time; no row is blamed for it."""
     monkeypatch.setattr(pace_module, "FIRST_PAUSE", 0.2)
-    monkeypatch.setattr(drain_module, "IDLE", 0.05)
+    idle(monkeypatch, 0.05)
     row = await post.queue(await post.person())
     no_route = Again("no route", whole_channel=True)
     post.channel.script["+12025550101"] = [no_route, no_route, Sent("1"), no_route]

@@ -6,7 +6,7 @@ import pytest
 
 from bot.channels.base import Unknown
 from bot.sending.claiming import LEASE
-from bot.sending.outcome import LOOK_AFTER, MOST_TRIES, Answer
+from bot.sending.outcome import LOOK_AFTER, MOST_TRIES, Answer, NotSent
 from bot.sending.reconcile import ASK_AGAIN, SLACK
 from handlers.extend import extend
 from storage import claims, rounds
@@ -348,3 +348,24 @@ async def test_an_answer_that_comes_late_still_counts(post):
     post.offset += LOOK_AFTER + SECOND
     await look(post)
     assert await post.status(row) == "sent"
+
+
+async def test_a_row_that_was_claimed_anew_is_none_of_ours(post, monkeypatch):
+    """What was put back and claimed while we asked may be on its way: the answer is not of it."""
+    row = await post.queue(await post.person())
+    (item,) = await post.claim()
+    post.offset += LEASE + 1
+    await look(post)
+    post.offset += LOOK_AFTER
+
+    async def find(message, since):
+        settler = post.settler()
+        settler.put(Answer(item, NotSent(None), post.now()))
+        await settler.flush()
+        await post.claim()
+        return []
+
+    monkeypatch.setattr(post.channel, "find", find)
+    await look(post)
+    found = await post.row(row)
+    assert (found["status"], found["attempt"], found["tries"]) == ("sending", 2, 1)
