@@ -96,9 +96,11 @@ _OLDEST = sql(
     "SELECT COALESCE(MIN(o.queued_at), 0) FROM (SELECT queued_at FROM outbox"
     " WHERE channel = :channel AND status = 'queued' ORDER BY kind, until_at, id LIMIT 1) o"
 )
+# What may have left before is as one that is being sent, though it is queued once more.
 _UNSEEN = sql(
-    "SELECT round_id, question, status, id FROM outbox WHERE member_id = :member_id"
-    f" AND {WAITING} AND question IS NOT NULL ORDER BY id DESC LIMIT 5"
+    "SELECT round_id, question, CASE WHEN maybe_twice THEN 'unknown' ELSE status END, id"
+    f" FROM outbox WHERE member_id = :member_id AND {WAITING} AND question IS NOT NULL"
+    " ORDER BY id DESC LIMIT 5"
 )
 _BLANK_ROUND = sql(
     # Segments too: one option's echo may take two and another's one.

@@ -89,6 +89,21 @@ async def test_a_question_of_unknown_fate_is_answered_before_an_echo_is_changed(
     assert await answers(both, second) == [(0, "2")]
 
 
+async def test_a_question_that_goes_out_again_is_answered_by_who_had_it_already(
+    both: World, chat: Chat
+) -> None:
+    """A message of unknown fate is queued once more, and meanwhile its answer comes."""
+    ada = await chatting(both)
+    chat.outcomes.append(Unknown("502"))
+    round_ = await both.poll()
+    await both.run(
+        "UPDATE outbox SET status = 'queued', until_at = :later, maybe_twice = TRUE"
+        " WHERE round_id = :id AND kind > 0", id=round_.id, later=both.now() + HOUR,
+    )  # fmt: skip
+    assert HELD + "2 Price" in (await ada.say("2"))[-1]
+    assert await answers(both, round_) == [(0, "2")]
+
+
 # --- one at a time on a basic phone, all at once in a chat ---
 
 
