@@ -155,7 +155,7 @@ _GIVE_UP = sql(
 
 
 async def alone(tx: Tx, channel: str) -> None:
-    """Let no other process claim on this channel, or reserve its time, until the unit ends."""
+    """Let no other process claim on this channel until the unit ends."""
     await tx.lock("claim", channel)
 
 

@@ -133,6 +133,8 @@ class Drain:
             self._stopping = True
         except StorageError as error:
             log.warning("claim_waits", channel=self._channel.name, trace=faults.where(error))
+            if not self._stopping:
+                self._woken.clear()  # there is room, as before, and no hurry
             await self._idle(IDLE)
         except Exception as error:  # noqa: BLE001  the loop goes on, whatever one row may do
             log.error("claim_failed", channel=self._channel.name, trace=faults.where(error))  # noqa: TRY400

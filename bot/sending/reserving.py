@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # What is left of a message's lateness for the way from our last look to the first byte.
 TO_WRITE = 0.012
 FIRST_LEAD = 0.010
-LONGEST_LEAD = 10.0  # of a database that is slow, but works
+LONGEST_LEAD = 5.0  # of a database that is slow, but works
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Reserver:
     def committed(self, stretch: Stretch) -> None:
         """Hear that it counts from now on: so long ahead the next one must begin at least."""
         self._until = stretch.ends_at
-        took = min(monotonic() - stretch.reserved_at, LONGEST_LEAD / 2)
+        took = min(monotonic() - stretch.reserved_at, LONGEST_LEAD)
         self._lead = (self._lead + took) / 2
 
     async def pause(self, tx: Tx, wait_ms: int, now: int) -> None:

@@ -32,6 +32,8 @@ IDLE = 1.0  # seconds until the outbox is looked at again without being told to
 # What is claimed at most beside what flies: so many seconds of the rate, so many lines' worth.
 CLAIM_AHEAD = 0.5
 CLAIM_LINES = 6
+# So many have their slots by the unit that claims them: more would take too long for the first.
+SOON = 32
 
 
 class Stock:
@@ -71,7 +73,9 @@ class Stock:
         self._lanes = Lanes(traits.gap_ms, self._handed_out)
         self._reserving: asyncio.Task[None] | None = None
         self._dry_until = 0.0  # by then there may be more to claim, though nobody says so
+        self._heard = 0  # how often we were told to look
         self._passes_over = False
+        self._closed = False
         self.unsent: dict[int, Ready] = {}
 
     # --- what is in it ---
@@ -82,10 +86,7 @@ class Stock:
 
     def first(self) -> Ready | None:
         """Return the next message whose slot has come; it stays first."""
-        while (item := self._departures.next()) and not self.has(item):
-            self._departures.timed.popleft()  # its lease lapsed, and its row was claimed anew
-            self._lanes.let_go(item, left=False)
-        return item
+        return self._departures.next()
 
     def leave(self) -> None:
         """Let the first message go to a line."""
@@ -96,8 +97,11 @@ class Stock:
         self._lanes.let_go(item, left=True)
 
     def lose(self, item: Ready) -> None:
-        """Take back a message that missed its slot."""
-        self._departures.lose(item)
+        """Take back a message that missed its slot, unless its row was claimed anew."""
+        if self.has(item):
+            self._departures.lose(item)
+        else:
+            self._lanes.let_go(item, left=False)
 
     def answered(self, item: Ready) -> None:
         """Forget a message that has an answer."""
@@ -122,6 +126,7 @@ class Stock:
 
     def look_behind(self) -> None:
         """Hear that there may be something to claim."""
+        self._heard += 1
         self._dry_until = 0.0
 
     @property
@@ -133,11 +138,11 @@ class Stock:
         """Look whether there is room for more, and whether something needs slots."""
         if self._room():
             self._short()
-        if self._reserving is None and self._wants_slots():
+        if self._reserving is None and not self._closed and self._wants_slots():
             self._reserving = asyncio.create_task(self._reserve())
 
     async def claim(self, epoch: int) -> bool:
-        """Claim rows, in the same unit slots where none wait for any; tell whether some came.
+        """Claim rows, and slots for a few where nothing else waits; tell whether some came.
 
         Their verdicts are of an `epoch` of gate notices.
         """
@@ -152,12 +157,13 @@ class Stock:
             self._passes_over = tx.engine != "sqlite"
             claimed, ready = await self._claimer.claim(tx, most, most_kind, now)
             leaving = self._at_once(ready)[:slots]
-            if not leaving:
+            if not leaving or len(ready) > SOON:
                 return claimed, ready, None
             return claimed, ready, await self._reserver.reserve(tx, leaving, now)
 
-        claimed, ready, stretch = await self._database.write(unit, repeatable=True)
-        if claimed < most:
+        heard = self._heard
+        claimed, ready, stretch = await self._database.write(unit)
+        if claimed < most and self._heard == heard:
             self._dry_until = monotonic() + IDLE
         for item in ready:
             item.seen = epoch
@@ -232,6 +238,7 @@ class Stock:
 
     async def close(self) -> None:
         """Ring no more, and reserve nothing more."""
+        self._closed = True
         self._departures.stop()
         if self._reserving is not None:
             self._reserving.cancel()

@@ -73,7 +73,8 @@ class Units:
 
     async def write(self, unit: Callable[[Tx], Awaitable[T]], *, repeatable: bool = False) -> T:
         """Run a unit until it is durable. Raises what it raises, and Busy after `PATIENCE`."""
-        result, topics = await self.patiently(lambda: self._once(unit, repeatable=repeatable))
+        topics: set[str] = set()  # an attempt of which no answer came may have been committed
+        result = await self.patiently(lambda: self._once(unit, topics, repeatable=repeatable))
         self._tell(topics)
         return result
 
@@ -98,8 +99,8 @@ class Units:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _once(
-        self, unit: Callable[[Tx], Awaitable[T]], *, repeatable: bool
-    ) -> tuple[T, set[str]]:
+        self, unit: Callable[[Tx], Awaitable[T]], topics: set[str], *, repeatable: bool
+    ) -> T:
         result: T
         mark: _Mark | None = None
         try:
@@ -107,6 +108,7 @@ class Units:
                 tx = PostgresTx(connection, "BEGIN")
                 try:
                     result = await unit(tx)
+                    topics |= tx.topics
                     await tx.finish(last=repeatable)
                     if tx.begun and not repeatable:
                         mark = _Mark(*await connection.fetchrow(_WHO_AM_I) or ())
@@ -120,7 +122,7 @@ class Units:
                 raise Lost("the connection was lost") from doubt
         except DRIVER as error:
             raise ours(error) from error
-        return result, tx.topics
+        return result
 
     async def _look(self, unit: Callable[[Tx], Awaitable[T]]) -> T:
         async with self._connections.taken() as connection:

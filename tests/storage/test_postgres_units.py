@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from storage import postgres as engine
+from storage.database import GATE
 from storage.errors import Conflict
 from storage.postgres import units
 from storage.postgres.statements import joined
@@ -183,3 +184,29 @@ async def test_a_unit_that_may_be_repeated_is_run_again(database, monkeypatch, c
     assert await database.write(unit, repeatable=True) == 1
     assert lost
     assert await total(database) == (3 if committed else 2)
+
+
+async def test_what_a_lost_commit_told_is_told(database, monkeypatch):
+    """The second run may find that all is done, and notify nobody."""
+    heard, runs = [], []
+    execute = asyncpg.Connection.execute
+
+    async def cut(self, text, *values, **more):
+        found = await execute(self, text, *values, **more)
+        if text == "COMMIT" and len(runs) == 1:
+            self.terminate()
+            raise asyncpg.ConnectionDoesNotExistError("lost")
+        return found
+
+    async def unit(tx):
+        runs.append(tx)
+        if await tx.row("SELECT 1 FROM spending") is None:
+            await tx.notify(GATE)
+            await put(tx)
+
+    database.listen(heard.append)
+    monkeypatch.setattr(asyncpg.Connection, "execute", cut)
+    monkeypatch.setattr(units, "FIRST_PAUSE", 0.01)
+    await database.write(unit, repeatable=True)
+    assert len(runs) == 2
+    assert GATE in heard

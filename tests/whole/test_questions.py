@@ -94,6 +94,8 @@ async def test_a_question_that_goes_out_again_is_answered_by_who_had_it_already(
 ) -> None:
     """A message of unknown fate is queued once more, and meanwhile its answer comes."""
     ada = await chatting(both)
+    earlier = await both.poll("First?")
+    await ada.say("1")
     chat.outcomes.append(Unknown("502"))
     round_ = await both.poll()
     await both.run(
@@ -102,6 +104,7 @@ async def test_a_question_that_goes_out_again_is_answered_by_who_had_it_already(
     )  # fmt: skip
     assert HELD + "2 Price" in (await ada.say("2"))[-1]
     assert await answers(both, round_) == [(0, "2")]
+    assert await answers(both, earlier) == [(0, "1")]
 
 
 # --- one at a time on a basic phone, all at once in a chat ---
