@@ -25,7 +25,8 @@ PRAGMAS = (
     "PRAGMA secure_delete = ON",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -16384",
-    "PRAGMA wal_autocheckpoint = 2000",
+    # Only where nobody has moved the log's pages meanwhile: see `checkpoints`.
+    "PRAGMA wal_autocheckpoint = 16000",
 )
 
 

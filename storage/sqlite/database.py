@@ -8,8 +8,8 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from storage.errors import Closed, Corrupt
-from storage.sqlite import copying
+from storage.errors import Closed
+from storage.sqlite import copying, legible
 from storage.sqlite.connecting import let_go, make, opened
 from storage.sqlite.errors import ours
 from storage.sqlite.leading import leading
@@ -74,18 +74,13 @@ class SqliteDatabase:
         return shutil.disk_usage(self.path.parent).free
 
     async def sound(self, *, whole: bool = False) -> None:
-        """See Database.sound: the whole is every page, and each table against its indexes."""
-
-        async def check(tx: Tx) -> None:
-            found = [str(row[0]) for row in await tx.rows("PRAGMA integrity_check(5)")]
-            if found != ["ok"]:
-                raise Corrupt("the database file is damaged: restore a backup")
+        """See Database.sound: the whole is every page and value, and tables against indexes."""
 
         async def touch(tx: Tx) -> None:
             await tx.run(_TOUCH)
 
         if whole:
-            await self.read(check)
+            await _apart(lambda stop: legible.check(self.path, stop.is_set))
         await self.write(touch)
 
     async def backup(self, target: Path, progress: Callable[[int, int], None]) -> None:
@@ -93,19 +88,16 @@ class SqliteDatabase:
 
         Raises: Conflict where the target is there already; Corrupt, StorageError.
         """
-        stop = threading.Event()
 
-        def told(done: int, total: int) -> None:
-            if stop.is_set():
-                raise Closed("the backup was broken off")
-            progress(done, total)
+        def copy(stop: threading.Event) -> None:
+            def told(done: int, total: int) -> None:
+                if stop.is_set():
+                    raise Closed("the backup was broken off")
+                progress(done, total)
 
-        try:
-            await asyncio.to_thread(copying.copy, self.path, target, told)
-        except sqlite3.Error as error:
-            raise ours(error) from error
-        finally:
-            stop.set()
+            copying.copy(self.path, target, told)
+
+        await _apart(copy)
 
     async def close(self) -> None:
         """See Database.close: what waits is done; a unit that never ends is cut off."""
@@ -120,6 +112,17 @@ class SqliteDatabase:
         await self._writer.close()
         await self._readers.close()
         await let_go(self._writer.connection)
+
+
+async def _apart(work: Callable[[threading.Event], None]) -> None:
+    """Do what blocks in a thread, which is told when nobody waits for it any more."""
+    stop = threading.Event()
+    try:
+        await asyncio.to_thread(work, stop)
+    except sqlite3.Error as error:
+        raise ours(error) from error
+    finally:
+        stop.set()
 
 
 async def connect(path: Path) -> SqliteDatabase:

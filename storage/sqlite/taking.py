@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from typing import TYPE_CHECKING
 
 from storage.errors import BadInput, Corrupt, NotFound
 from storage.sqlite.copying import copy
 from storage.sqlite.errors import ours
+from storage.sqlite.legible import check
 from storage.sqlite.migrating import migrate, version
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def take(file: Path, target: Path, progress: Callable[[int, int], None]) -> str:
         raise NotFound(f"there is no file {file}")
     try:
         copy(file, target, progress)
-        _check(target)
+        check(target)
     except (sqlite3.Error, Corrupt) as error:
         meant = ours(error) if isinstance(error, sqlite3.Error) else error
         if not isinstance(meant, Corrupt):
@@ -38,12 +38,3 @@ def take(file: Path, target: Path, progress: Callable[[int, int], None]) -> str:
         raise BadInput(f"{file} is no backup of Switchboard")
     migrate(target)
     return found
-
-
-def _check(target: Path) -> None:
-    with contextlib.closing(sqlite3.connect(target)) as connection:
-        found = connection.execute("PRAGMA integrity_check(1)").fetchone()
-        if found[0] != "ok":
-            raise Corrupt("the copy is damaged")
-        if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
-            raise Corrupt("rows of the copy refer to others that are not there")

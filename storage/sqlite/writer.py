@@ -19,6 +19,7 @@ from storage.gathering import together
 from storage.job import Job
 from storage.sqlite import hop
 from storage.sqlite.calm import Calm
+from storage.sqlite.checkpoints import Checkpoints
 from storage.sqlite.connecting import let_go, opened
 from storage.sqlite.errors import ours
 from storage.sqlite.scrubbing import Scrubbing
@@ -59,6 +60,7 @@ class Writer:
         self._work = asyncio.Event()
         self._calm = Calm(asyncio.get_running_loop().time)
         self._scrubbing = Scrubbing(path, self._work.set, self._calm.seconds)
+        self._checkpoints = Checkpoints(path)
         self._task = asyncio.create_task(self._write_forever(), name="sqlite-writer")
 
     async def write(self, unit: Callable[[Tx], Awaitable[T]], *, abreast: bool = False) -> T:
@@ -86,6 +88,7 @@ class Writer:
         await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
         self._task.cancel()
         await asyncio.wait({self._task})
+        await self._checkpoints.close()
 
     async def _write_forever(self) -> None:
         try:
@@ -119,6 +122,8 @@ class Writer:
         group, self._group = self._group, []
         for job in group:
             job.resume()
+        self._checkpoints.wrote()
+        await self._checkpoints.rest(self.connection)
         self._calm.worked(asyncio.get_running_loop().time() - began)
         topics = {topic for job in group for topic in job.topics}
         for topic in topics - {SCRUB}:

@@ -10,6 +10,7 @@ import pytest
 
 from storage import sqlite
 from storage.errors import Busy, Closed, Conflict, Corrupt, DiskFull, StorageError
+from storage.sqlite import checkpoints
 from storage.sqlite.readers import READERS
 from storage.sqlite.scrubbing import scrub
 
@@ -508,12 +509,91 @@ async def test_an_index_that_says_otherwise_is_found(database, path):
 
 
 @pytest.mark.sqlite_only
+@pytest.mark.parametrize("noise", [b"\xfe" * 40, bytes(40)])
+async def test_a_text_that_is_none_is_found(database, path, noise):
+    """Noise within a text: SQLite finds nothing wrong with its page."""
+    word = b"a text of its own, longer than the noise that spoils it"
+    await database.write(
+        lambda tx: tx.run(
+            "INSERT INTO organisations (name, name_key, created_at) VALUES (:name, 'x', 0)",
+            name=word.decode(),
+        )
+    )
+    await database.sound(whole=True)
+    await database.close()
+    path.write_bytes(path.read_bytes().replace(word, word[:4] + noise + word[44:]))
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    again = await sqlite.connect(path)
+    with pytest.raises(Corrupt, match="organisations"):
+        await again.sound(whole=True)
+    await again.close()
+
+
+@pytest.mark.sqlite_only
+async def test_a_number_that_is_none_is_found(database, path):
+    """A value is what its column holds."""
+    await database.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO pace (channel, next_us) VALUES ('sms', x'0102')")
+        connection.commit()
+    again = await sqlite.connect(path)
+    with pytest.raises(Corrupt, match="pace"):
+        await again.sound(whole=True)
+    await again.close()
+
+
+@pytest.mark.sqlite_only
 async def test_a_disk_that_takes_nothing_is_not_sound(database):
     """Whether it can be written is seen by writing."""
     await database.sound()
     await database._writer.connection.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageError, match="permissions"):
         await database.sound()
+
+
+# --- the log ---
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    """Let a log be moved as soon as something is written."""
+    monkeypatch.setattr(checkpoints, "EVERY_SECONDS", 0.01)
+
+
+@pytest.mark.sqlite_only
+async def test_the_log_begins_anew_beside_a_busy_writer(soon, db, path, monkeypatch):
+    """Its pages are moved while units go on: SQLite itself would do it at 64 MB."""
+    monkeypatch.setattr(checkpoints, "ENOUGH", 500)
+    sizes = []
+    for n in range(60):
+        await db.write(
+            lambda tx, n=n: tx.run("INSERT INTO note (body) VALUES (:n || zeroblob(200000))", n=n)
+        )
+        sizes.append(path.with_name(path.name + "-wal").stat().st_size)
+        await asyncio.sleep(0.01)
+    assert sizes[-1] < 60 * 200_000 / 2
+    assert len(await bodies(db)) == 60
+
+
+@pytest.mark.sqlite_only
+async def test_a_log_that_cannot_be_moved_waits(soon, db, monkeypatch):
+    """Whoever writes does not hear of it, and it is tried again."""
+    moved = checkpoints.Checkpoints._moved
+    tries = []
+
+    def failing(self):
+        tries.append(1)
+        if len(tries) == 1:
+            raise sqlite3.OperationalError("disk I/O error")
+        return moved(self)
+
+    monkeypatch.setattr(checkpoints.Checkpoints, "_moved", failing)
+    for n in range(20):
+        await db.write(adding(f"note {n}"))
+        await asyncio.sleep(0.01)
+    assert len(tries) > 1
+    assert len(await bodies(db)) == 20
 
 
 # --- closing ---
