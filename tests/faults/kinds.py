@@ -44,14 +44,15 @@ async def kill(world: World) -> None:
 
 @kind
 async def freeze(world: World) -> None:
-    """SIGSTOP, for less or more than a lease lasts, then SIGCONT."""
+    """SIGSTOP, for less or more than a lease lasts, then SIGCONT; a second one is shorter."""
     dice = world.plan.dice
-    for _ in range(dice.randint(1, 2)):
+    lengths = (0.1, LEASE * 0.7, LEASE + LOOK_AFTER * 1.2)
+    for most in range(3, 3 - dice.randint(1, 2), -1):
         await world.moment(0.5)
         server = dice.choice(world.servers)
         world.fault("freeze")
         server.freeze()
-        await asyncio.sleep(dice.choice((0.1, LEASE * 0.7, LEASE + LOOK_AFTER * 1.2)))
+        await asyncio.sleep(dice.choice(lengths[:most]))
         server.thaw()
         world.fault("thaw")
 
