@@ -36,11 +36,20 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+BEGIN = "BEGIN IMMEDIATE"
 UNIT = "unit"
 SAVEPOINT = f"SAVEPOINT {UNIT}"
 GROUP_UNITS = 64
 GROUP_SECONDS = 0.020
 CLOSE_SECONDS = 30.0  # by then a unit waits for what never comes: locks are waited for 10 s
+
+
+class _NotBegun(Exception):
+    """A transaction could not be begun; `error` says why."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Writer:
@@ -56,6 +65,7 @@ class Writer:
         self._jobs: deque[Job] = deque()
         self._group: list[Job] = []
         self._broken = False
+        self._begins = False  # the next trip of units in step begins their transaction
         self._closing = False
         self._work = asyncio.Event()
         self._calm = Calm(asyncio.get_running_loop().time)
@@ -143,12 +153,15 @@ class Writer:
         """Run waiting units in one transaction; where it fails, each once more, alone.
 
         What a unit leaves to be run goes along with the next one's first statement, the last
-        one's with the COMMIT.
+        one's with the COMMIT; the BEGIN goes along with the first trip of units in step.
         """
-        await self._begin()
+        if self._jobs[0].abreast and not self._broken:
+            self._begins = True
+        else:
+            await self._begin()
+        left: list[Statement] = []
         loop = asyncio.get_running_loop()
         until = loop.time() + GROUP_SECONDS
-        left: list[Statement] = []
         try:
             while self._jobs and len(group) < GROUP_UNITS and (not group or loop.time() < until):
                 if self._jobs[0].abreast:
@@ -161,6 +174,8 @@ class Writer:
                     return
                 left = found
             await self._commit(left)
+        except _NotBegun as found:
+            raise found.error from found
         except (SwitchboardError, sqlite3.Error, abreast.Undone):
             await self._one_by_one(group)
         for job in group:
@@ -178,15 +193,21 @@ class Writer:
         )
         for job in later:
             group.remove(job)
+        if self._begins:  # none of them asked for anything
+            await self._begin()
         self._jobs.extendleft(reversed(later))
         return together(lefts)
 
     async def _run_all(
         self, lefts: Sequence[list[Statement]], asked: Sequence[list[Statement]]
     ) -> list[Found]:
+        begins, self._begins = self._begins, False
+        first: list[Statement] = [(BEGIN, {})] if begins else []
         try:
-            return (await self.connection.batches([together(lefts), *asked]))[1:]
+            return (await self.connection.batches([first + together(lefts), *asked]))[1:]
         except hop.Failed as failed:
+            if begins and not self.connection.in_transaction:
+                raise _NotBegun(ours(failed.error)) from failed
             raise abreast.Undone from failed
 
     async def _inside(self, job: Job, before: list[Statement]) -> list[Statement] | None:
@@ -241,12 +262,13 @@ class Writer:
 
     async def _begin(self) -> None:
         """Begin a transaction, on a new connection if the old one failed. Raises StorageError."""
+        self._begins = False
         try:
             if self._broken:
                 await let_go(self.connection)
                 self.connection = await opened(self._path)
                 self._broken = False
-            await self._execute("BEGIN IMMEDIATE")
+            await self._execute(BEGIN)
         except sqlite3.Error as error:
             raise ours(error) from error
 
