@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot import faults, notices, numbers
+from bot.alliance import tariffs_of
 from bot.channels.base import (
     GroupCommand,
     GroupMoved,
@@ -60,6 +61,7 @@ class Intake:
         self._database = database
         self._alliance = alliance
         self._channels = channels
+        self._tariffs = tariffs_of(channels)
         self._count = count
         self._now = now
 
@@ -167,6 +169,7 @@ class Intake:
             one_question=traits.one_question,
             phone_language=event.language,
             draw=_code,
+            tariffs=self._tariffs,
             replayed=replayed,
         )
         await routing.route(turn)
@@ -267,6 +270,14 @@ class Intake:
 
     async def _queue(self, tx: Tx, turn: Turn, event: Inbound, reply: Reply) -> None:
         kept = not reply.forgotten
+        if reply.ticket is not None:
+            await outbox.quote(
+                tx, kind=outbox.REPLY, member_id=turn.sender.member_id,
+                address_id=turn.sender.address_id, channel=event.channel, text=plain(reply.text),
+                language=turn.language, ticket_id=reply.ticket, now=turn.now,
+                expires_at=turn.now + DAY,
+            )  # fmt: skip
+            return
         await outbox.reply(
             tx,
             member_id=(turn.sender.member_id or None) if kept else None,

@@ -1,21 +1,35 @@
-"""Announcements: one message to an audience."""
+"""Announcements: one message to an audience; ANNOUNCE from a coordinator's phone."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from handlers.dialog.perform import Telling, tell
+from handlers.dialog import authority, confirming, proposing
+from handlers.dialog.messages import NUMBER, msg
+from handlers.dialog.perform import Telling, place, tell
 from handlers.dialog.text import clean, plain, segments
+from handlers.dialog.turn import command
 from storage.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from handlers.dialog.turn import Alliance
+    from handlers.dialog.turn import Alliance, Turn
     from storage.audience import Audience
     from storage.database import Tx
 
 MOST_SEGMENTS = 10
+
+HOW = msg(
+    "Send ANNOUNCE and the text. To some alone: ANNOUNCE TO type:media: and the text. You hear"
+    " whom it would reach before it leaves."
+)
+ANNOUNCED = msg(
+    "Broadcast {number} is on its way to {people} people. STATUS {number} shows how it goes,"
+    " HALT {number} stops it.",
+    number=NUMBER, people=NUMBER,
+)  # fmt: skip
 
 
 def check(alliance: Alliance, texts: Mapping[str, str]) -> dict[str, str]:
@@ -57,5 +71,34 @@ async def announce(
         texts=check(alliance, texts),
         due_at=at,
         expires_at=max(at, now) + alliance.manners.ttl_ms,
+        platform_id=await place(tx, audience),
     )
     return await tell(tx, telling, by, now)
+
+
+@command("ANNOUNCE", "role")
+async def announcing(turn: Turn, rest: str) -> None:
+    """Show what an announcement would do, and let it wait to be confirmed."""
+    found = await authority.required(turn, "announce")
+    if found is None:
+        return
+    to, text = proposing.addressed(rest)
+    if not text:
+        turn.say(HOW)
+        return
+    texts = check(turn.alliance, {turn.alliance.languages[0]: text})
+    await proposing.propose(turn, "announce", found, to, texts, {"texts": texts})
+
+
+@confirming.act("announce")
+async def announced(turn: Turn, body: str) -> None:
+    """Send the announcement that was shown."""
+    kept = json.loads(body)
+    audience = await proposing.confirmed(turn, "announce", kept["texts"], kept)
+    if audience is None:
+        return
+    number = await announce(
+        turn.tx, turn.alliance, audience, kept["texts"], at=turn.now,
+        by=turn.sender.member_id, now=turn.now,
+    )  # fmt: skip
+    turn.say(ANNOUNCED, number=number, people=kept["people"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlers.dialog import audience as expressions
-from handlers.dialog import forms, results
+from handlers.dialog import confirming, forms, results, running
+from handlers.dialog.messages import CODE, NUMBER, msg
 from handlers.dialog.perform import Telling, tell
+from handlers.dialog.turn import command
 from storage import answers, audit, batches, dialogs, inbound, outbox, rounds
 from storage import forms as stored_forms
 from storage.audience import All
@@ -15,10 +17,22 @@ from storage.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from handlers.dialog.results import Counts
-    from handlers.dialog.turn import Alliance
+    from handlers.dialog.turn import Alliance, Turn
     from storage.database import Tx
     from storage.rounds import Round
 
+
+ASK_CLOSE = msg(
+    "{code}: {answers} have answered. To close it for good, and send them the result, reply {key},"
+    " else NO.",
+    code=CODE, answers=NUMBER, key="0000",
+)  # fmt: skip
+ASK_CLOSE_FEW = msg(
+    "{code}: fewer than {least} have answered, so no result will be shown. To close it for good"
+    " reply {key}, else NO.",
+    code=CODE, least="10", key="0000",
+)  # fmt: skip
+CLOSES = msg("{code} takes no more answers. RESULT {code} shows its result shortly.", code=CODE)
 
 # So much of a close is done in one unit, before it and after, so that replies pass between.
 EASED = 2_000
@@ -108,3 +122,32 @@ async def _send_result(
         solicited=True,
     )
     await tell(tx, telling, None, now)
+
+
+@command("CLOSE", "role")
+async def closing(turn: Turn, rest: str) -> None:
+    """Say what closing a poll would do, and let it wait to be confirmed."""
+    round_ = await running.meant(turn, rest)
+    if round_ is not None:
+        form = forms.load((await stored_forms.by_id(turn.tx, round_.form_id)).body)
+        answered, least = await answers.people(turn.tx, round_.id), turn.alliance.smallest_group
+        key, buttons = await confirming.ask(turn, "close", round_.code)
+        if form.privacy == "anonymous" and answered < least:
+            turn.say(ASK_CLOSE_FEW, buttons, code=round_.code, least=least, key=key)
+        else:
+            turn.say(ASK_CLOSE, buttons, code=round_.code, answers=answered, key=key)
+
+
+@confirming.act("close")
+async def closed(turn: Turn, body: str) -> None:
+    """Let the poll's time be over, unless it has closed or is not theirs to close any more.
+
+    The clock closes it within seconds: little by little, for others wait behind this message.
+    """
+    round_ = await running.meant(turn, body)
+    if round_ is None:
+        return
+    await rounds.extend(turn.tx, round_.id, turn.now)
+    await audit.add(turn.tx, "close", "round", round_.id, turn.now, by=turn.sender.member_id)
+    await turn.tx.notify(GATE)
+    turn.say(CLOSES, code=round_.code)

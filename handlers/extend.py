@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog import asking, forms, invited
+from handlers.dialog import asking, forms, invited, running
+from handlers.dialog.messages import CODE, WHEN, msg
+from handlers.dialog.turn import command
+from handlers.dialog.when import read_when, say_when
 from storage import audit, batches, outbox, rounds
 from storage import forms as stored_forms
 from storage.errors import BadInput, Conflict
 
 if TYPE_CHECKING:
-    from handlers.dialog.turn import Alliance
+    from handlers.dialog.turn import Alliance, Turn
     from storage.database import Tx
     from storage.rounds import Round
+
+UNTIL_WHEN = msg("Send EXTEND, the code and the time, for example: EXTEND P12 sat 12:00")
+EXTENDED = msg("{code} now closes {when}.", code=CODE, when=WHEN)
 
 
 async def extend(
@@ -42,3 +48,19 @@ async def extend(
         await batches.extend(tx, asked.id, texts, expires_at)
         await outbox.extend(tx, asked.id, expires_at)
     await audit.add(tx, "extend", "round", round_.id, now, by=by)
+
+
+@command("EXTEND", "role")
+async def extending(turn: Turn, rest: str) -> None:
+    """Let a poll close at another time: nobody is written to who would not have been."""
+    _, when = [*rest.split(maxsplit=1), "", ""][:2]
+    if rest.strip() and not when:
+        turn.say(UNTIL_WHEN)
+        return
+    round_ = await running.meant(turn, rest)
+    if round_ is None:
+        return
+    closes_at = read_when(when, turn.now, turn.alliance.zone)
+    await extend(turn.tx, turn.alliance, round_, closes_at, turn.sender.member_id, turn.now)
+    until = say_when(closes_at, turn.now, turn.alliance.zone)
+    turn.say(EXTENDED, code=round_.code, when=until)

@@ -1,27 +1,30 @@
-"""Polls: one question with options to an audience; one person, one answer."""
+"""Polls: one question with options to an audience; POLL from a coordinator's phone."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from typing import TYPE_CHECKING
 
-from handlers.dialog import asking, forms, invited
+from handlers.dialog import asking, authority, confirming, forms, invited, proposing
 from handlers.dialog import audience as expressions
 from handlers.dialog.forms import LONGEST_OPTION, LONGEST_QUESTION, Form, Option, Question
-from handlers.dialog.perform import Telling, tell
+from handlers.dialog.messages import CODE, NUMBER, WHEN, msg
+from handlers.dialog.perform import Telling, place, tell
 from handlers.dialog.stop import stop_word
 from handlers.dialog.text import clean, fold, plain, read_digits
-from handlers.dialog.turn import words
+from handlers.dialog.turn import command, words
+from handlers.dialog.when import read_when, say_when
 from storage import forms as stored_forms
-from storage import platforms, recipients, rounds
-from storage.audience import Platform as Place
+from storage import recipients, rounds
 from storage.errors import BadInput
 from storage.instant import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handlers.dialog.turn import Alliance
+    from handlers.dialog.turn import Alliance, Turn
     from storage.answers import Breakdown
     from storage.audience import Audience
     from storage.database import Tx
@@ -29,6 +32,18 @@ if TYPE_CHECKING:
 
 MOST_OPTIONS = 4
 LASTS = 72 * HOUR
+
+_BETWEEN = re.compile(r"\s+/\s+|\s*\n\s*")
+
+HOW = msg(
+    "Send POLL, a question and 2 to 4 options with / between them, for example: POLL Which"
+    " day? / Monday / Friday / by fri 18:00"
+)
+POLLED = msg(
+    "Your poll {code} is on its way to {people} people, until {when}. RESULT {code} shows how it"
+    " stands, CLOSE {code} ends it.",
+    code=CODE, people=NUMBER, when=WHEN,
+)  # fmt: skip
 
 
 def form(alliance: Alliance, question: str, options: Sequence[str], *, named: bool) -> Form:
@@ -41,7 +56,7 @@ def form(alliance: Alliance, question: str, options: Sequence[str], *, named: bo
         raise BadInput(f"a poll has 2 to {MOST_OPTIONS} options, this {len(offered)}")
     for option in offered:
         if not 0 < len(option) <= LONGEST_OPTION:
-            raise BadInput(f"an option has 1 to {LONGEST_OPTION} characters: {option!r}")
+            raise BadInput(f"an option has 1 to {LONGEST_OPTION} characters: {option[:24]!r}")
         if read_digits(option) is not None:
             raise BadInput(f"{option!r} is a number, and options are answered by theirs")
         if fold(option) in words(alliance.languages) or stop_word(option, alliance.languages):
@@ -74,11 +89,6 @@ def texts(alliance: Alliance, asked: Form, lead: str, closes_at: int, now: int) 
     }
 
 
-async def place(tx: Tx, audience: Audience) -> int | None:
-    """Return the platform that asks: the one an audience is all of, else none."""
-    return (await platforms.by_code(tx, audience.code)).id if isinstance(audience, Place) else None
-
-
 async def preview_texts(
     tx: Tx, alliance: Alliance, audience: Audience, asked: Form, closes_at: int, now: int
 ) -> dict[str, str]:
@@ -86,6 +96,16 @@ async def preview_texts(
     lead = await invited.lead(tx, alliance, await place(tx, audience))
     language = alliance.languages[0]
     return {language: texts(alliance, asked, lead, closes_at, now)[language]}
+
+
+async def _enough(tx: Tx, alliance: Alliance, audience: Audience, asked: Form) -> None:
+    """Raise BadInput where those who answer would have too few to hide among."""
+    people = await recipients.people(tx, audience, alliance.smallest_group)
+    if asked.privacy == "anonymous" and people < alliance.smallest_group:
+        raise BadInput(
+            f"an anonymous poll needs an audience of {alliance.smallest_group}, this one has"
+            f" {people}: ask more people, or make it named"
+        )
 
 
 async def poll(
@@ -105,12 +125,7 @@ async def poll(
     """
     if closes_at <= now:
         raise BadInput("a poll can't close before it opens")
-    people = await recipients.people(tx, audience, alliance.smallest_group)
-    if asked.privacy == "anonymous" and people < alliance.smallest_group:
-        raise BadInput(
-            f"an anonymous poll needs an audience of {alliance.smallest_group}, this one has"
-            f" {people}: ask more people, or make it named"
-        )
+    await _enough(tx, alliance, audience, asked)
     platform_id = await place(tx, audience)
     lead = await invited.lead(tx, alliance, platform_id)
     stored = await stored_forms.add(tx, asked.name, asked.privacy, asked.model_dump_json(), now)
@@ -128,3 +143,63 @@ async def poll(
         platform_id=platform_id,
     )
     return round_, await tell(tx, telling, by, now)
+
+
+def read(text: str) -> tuple[str, list[str], str, bool]:
+    """Return the question, options, time of close ("" for none said) and whether it is named.
+
+    What stands last may be `by fri 18:00` and `named`, in either order.
+    """
+    question, *items = [part.strip() for part in _BETWEEN.split(text.strip())]
+    when, named = "", False
+    while items:
+        first, _, rest = items[-1].partition(" ")
+        if fold(first) == "by" and rest and not when:
+            when = rest
+        elif fold(items[-1]) == "named" and not named:
+            named = True
+        else:
+            break
+        items.pop()
+    return question, items, when, named
+
+
+@command("POLL", "role")
+async def polling(turn: Turn, rest: str) -> None:
+    """Show whom a poll would ask, and let it wait to be confirmed."""
+    found = await authority.required(turn, "poll")
+    if found is None:
+        return
+    to, text = proposing.addressed(rest)
+    question, options, when, named = read(text)
+    if not options:
+        turn.say(HOW)
+        return
+    asked = form(turn.alliance, question, options, named=named)
+    lasts = read_when(when, turn.now, turn.alliance.zone) - turn.now if when else LASTS
+    audience = await authority.audience(turn, found, to)
+    await _enough(turn.tx, turn.alliance, audience, asked)
+    body = {"form": asked.model_dump_json(), "closes_at": turn.now + lasts}
+    texts = await _shown(turn, audience, asked, turn.now + lasts)
+    await proposing.propose(turn, "poll", found, to, texts, body)
+
+
+async def _shown(turn: Turn, audience: Audience, asked: Form, closes_at: int) -> dict[str, str]:
+    return await preview_texts(turn.tx, turn.alliance, audience, asked, closes_at, turn.now)
+
+
+@confirming.act("poll")
+async def polled(turn: Turn, body: str) -> None:
+    """Ask the poll that was shown."""
+    kept = json.loads(body)
+    asked, closes_at = forms.load(kept["form"]), int(kept["closes_at"])
+    shown = await _shown(turn, expressions.parse(kept["audience"]), asked, closes_at)
+    audience = await proposing.confirmed(turn, "poll", shown, kept)
+    if audience is None:
+        return
+    round_, _ = await poll(
+        turn.tx, turn.alliance, audience, asked, closes_at=closes_at, by=turn.sender.member_id,
+        now=turn.now,
+    )  # fmt: skip
+    until = say_when(closes_at, turn.now, turn.alliance.zone)
+    turn.say(POLLED, code=round_.code, people=kept["people"], when=until)

@@ -131,6 +131,16 @@ _RENAME = sql(
     "UPDATE addresses SET value = :new WHERE channel = :channel AND value = :old AND NOT EXISTS"
     " (SELECT 1 FROM addresses x WHERE x.channel = :channel AND x.value = :new)"
 )
+_OF = sql(
+    "SELECT a.id, a.channel, a.value FROM member_addresses ma"
+    " JOIN addresses a ON a.id = ma.address_id WHERE ma.member_id = :member_id ORDER BY a.id"
+)
+# The one that last worked, of those that can be reached.
+_BEST = sql(
+    "SELECT a.id, a.channel FROM member_addresses ma JOIN addresses a ON a.id = ma.address_id"
+    " WHERE ma.member_id = :member_id AND a.state = 'ok' AND a.stopped_at = 0"
+    " ORDER BY a.worked_at DESC, a.id LIMIT 1"
+)
 _KNOWN = sql("SELECT id FROM addresses WHERE channel = :channel AND value = :value")
 
 
@@ -218,6 +228,18 @@ async def value(tx: Tx, address_id: int) -> tuple[str, str] | None:
     """Return the channel and value of an address."""
     row = await tx.row(_VALUE, id=address_id)
     return (row[0], row[1]) if row else None
+
+
+async def of(tx: Tx, member_id: int) -> list[tuple[int, str, str]]:
+    """Return the id, channel and value of each address of a person."""
+    rows = await tx.rows(_OF, member_id=member_id)
+    return [(int(row[0]), str(row[1]), str(row[2])) for row in rows]
+
+
+async def best(tx: Tx, member_id: int) -> tuple[int, str] | None:
+    """Return the id and channel of the address by which a person is reached, if by any."""
+    row = await tx.row(_BEST, member_id=member_id)
+    return (int(row[0]), str(row[1])) if row else None
 
 
 async def rename(tx: Tx, channel: str, old: str, new: str) -> None:

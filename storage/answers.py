@@ -52,7 +52,12 @@ _KEEP_WHO = sql(
     " SELECT DISTINCT a.round_id, a.member_id FROM answers a WHERE a.round_id = :round_id"
     " ON CONFLICT DO NOTHING"
 )
+_PEOPLE = sql("SELECT COUNT(DISTINCT member_id) FROM answers WHERE round_id = :round_id")
 _FORGET = sql("DELETE FROM answers WHERE round_id = :round_id")
+_WITHDRAW = sql(
+    "DELETE FROM answers WHERE member_id = :member_id"
+    " AND round_id IN (SELECT id FROM rounds WHERE state = 'open')"
+)
 _WITHDRAW_ONE = sql(
     "DELETE FROM answers WHERE round_id = :round_id AND member_id = :member_id"
     " AND question = :question"
@@ -105,6 +110,12 @@ async def by_group(tx: Tx, round_id: int, breakdown: Breakdown) -> dict[str, Cou
     return found
 
 
+async def people(tx: Tx, round_id: int) -> int:
+    """Return how many have answered anything of a round that is open."""
+    row = await tx.row(_PEOPLE, round_id=round_id)
+    return int(row[0])  # type: ignore[index]
+
+
 async def keep_who(tx: Tx, round_id: int) -> None:
     """Keep who answered, without what and when."""
     await tx.post(_KEEP_WHO, round_id=round_id)
@@ -113,6 +124,11 @@ async def keep_who(tx: Tx, round_id: int) -> None:
 async def forget(tx: Tx, round_id: int) -> None:
     """Delete every answer of a round."""
     await tx.post(_FORGET, round_id=round_id)
+
+
+async def withdraw(tx: Tx, member_id: int) -> None:
+    """Take all that a member answered in open rounds back; what closed ones counted stays."""
+    await tx.post(_WITHDRAW, member_id=member_id)
 
 
 async def withdraw_one(tx: Tx, round_id: int, member_id: int, question: int) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from storage import rounds
 from storage.database import GATE, sql
 from storage.errors import NotFound
 
@@ -48,6 +49,9 @@ _BY_ID = sql(f"SELECT {_COLUMNS} FROM batches WHERE id = :id")
 _OF_ROUND = sql(
     f"SELECT {_COLUMNS} FROM batches WHERE round_id = :round_id AND kind = 'poll'"
     " ORDER BY id LIMIT 1"
+)
+_LATEST = sql(
+    f"SELECT {_COLUMNS} FROM batches WHERE created_by = :member_id ORDER BY id DESC LIMIT 1"
 )
 _DUE = sql(
     f"SELECT {_COLUMNS} FROM batches WHERE state IN ('scheduled', 'queueing')"
@@ -104,6 +108,23 @@ async def by_id(tx: Tx, batch_id: int) -> Batch:
 async def of_round(tx: Tx, round_id: int) -> Batch | None:
     """Return the batch that asked a round's question."""
     row = await tx.row(_OF_ROUND, round_id=round_id)
+    return _batch(row) if row else None
+
+
+async def named(tx: Tx, name: str) -> Batch:
+    """Return the batch with a number, or that asked the poll with a code. Raises NotFound."""
+    if name.isascii() and name.isdigit():
+        return await by_id(tx, int(name[:19]))
+    round_ = await rounds.by_code(tx, name)
+    found = await of_round(tx, round_.id)
+    if found is None:
+        raise NotFound(f"{round_.code} was never sent to many")
+    return found
+
+
+async def latest(tx: Tx, member_id: int) -> Batch | None:
+    """Return the batch that a member began last, if any."""
+    row = await tx.row(_LATEST, member_id=member_id)
     return _batch(row) if row else None
 
 

@@ -29,6 +29,11 @@ _REPLY = sql(
     " language, round_id, question, queued_at, expires_at) VALUES (0, :member_id, :address_id,"
     " :recipient, :channel, :text, :choices, :language, :round_id, :question, :now, :expires_at)"
 )
+_QUOTE = sql(
+    "INSERT INTO outbox (kind, member_id, address_id, channel, text, language, ticket_id,"
+    " queued_at, expires_at) VALUES (:kind, :member_id, :address_id, :channel, :text, :language,"
+    " :ticket_id, :now, :expires_at)"
+)
 _RELEASE = sql_chosen(
     "UPDATE outbox SET status = 'queued', until_at = 0 WHERE id IN [SELECT id FROM outbox"
     " WHERE status = 'held' AND until_at <= :now AND reason <> 'restored'"
@@ -120,6 +125,23 @@ _BLANK_MEMBER = sql(
     " WHERE address_id = :address_id"
     " AND kind = 0 AND address_id IS NOT NULL"
 )
+_BLANK_TICKETS = sql(
+    "UPDATE outbox SET text = '', said = '', ticket_id = NULL WHERE ticket_id IS NOT NULL"
+    " AND ticket_id IN (SELECT id FROM tickets WHERE member_id = :member_id)"
+)
+_BLANK_TICKETS_OF = sql(
+    "UPDATE outbox SET text = '', said = '', ticket_id = NULL WHERE ticket_id IS NOT NULL"
+    " AND ticket_id IN (SELECT id FROM tickets WHERE address_id = :address_id)"
+)
+_ERASE = sql(
+    "UPDATE outbox SET status = 'cancelled', settled_at = :now, recipient = ''"
+    f" WHERE member_id = :member_id AND {WAITING} AND status IN ('queued', 'held')"
+)
+_BLANK_QUOTES = sql(
+    "UPDATE outbox SET text = '', said = '', ticket_id = NULL"
+    " WHERE address_id IN (SELECT address_id FROM member_addresses WHERE member_id = :member_id)"
+    " AND ticket_id IS NOT NULL"
+)
 _PRUNE = sql_chosen(
     "DELETE FROM outbox WHERE id IN [SELECT id FROM outbox WHERE kind = 0"
     " AND queued_at < :before AND status NOT IN ('queued', 'held', 'sending')"
@@ -149,6 +171,37 @@ async def reply(
         now=now, expires_at=expires_at,
     )  # fmt: skip
     await tx.notify(OUTBOX)
+
+
+async def quote(
+    tx: Tx,
+    *,
+    kind: int,
+    member_id: int | None,
+    address_id: int,
+    channel: str,
+    text: str,
+    language: str,
+    ticket_id: int | None,
+    now: int,
+    expires_at: int,
+) -> None:
+    """Queue a message about a ticket; with its number where it has somebody's words in it."""
+    await tx.post(
+        _QUOTE, kind=kind, member_id=member_id, address_id=address_id, channel=channel, text=text,
+        language=language, ticket_id=ticket_id, now=now, expires_at=expires_at,
+    )  # fmt: skip
+    await tx.notify(OUTBOX)
+
+
+async def blank_tickets(tx: Tx, member_id: int) -> None:
+    """Blank what coordinators were told of a person's tickets; before these are."""
+    await tx.post(_BLANK_TICKETS, member_id=member_id)
+
+
+async def blank_tickets_of(tx: Tx, address_id: int) -> None:
+    """Blank what coordinators were told of an address's tickets; before these are."""
+    await tx.post(_BLANK_TICKETS_OF, address_id=address_id)
 
 
 async def release(tx: Tx, now: int, most: int) -> int:
@@ -255,6 +308,13 @@ async def blank_some(tx: Tx, round_id: int, most: int) -> int:
 async def blank_address(tx: Tx, address_id: int) -> None:
     """Blank every reply to an address."""
     await tx.run(_BLANK_MEMBER, address_id=address_id)
+
+
+async def erase(tx: Tx, member_id: int, now: int) -> None:
+    """Cancel what waits for a person who is forgotten, and blank what they were told of others."""
+    await tx.post(_ERASE, member_id=member_id, now=now)
+    await tx.post(_BLANK_QUOTES, member_id=member_id)
+    await tx.notify(GATE)
 
 
 async def prune(tx: Tx, before: int, most: int) -> int:

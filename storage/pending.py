@@ -16,6 +16,7 @@ class Pending:
     """What an address was asked to confirm. `body` is the act's own JSON."""
 
     id: int
+    member_id: int | None
     act: str
     code: str
     body: str
@@ -30,7 +31,7 @@ _PUT = sql(
     " expires_at = excluded.expires_at"
 )
 _GET = sql(
-    "SELECT id, act, code, body, tries FROM pending"
+    "SELECT id, member_id, act, code, body, tries FROM pending"
     " WHERE address_id = :address_id AND expires_at > :now"
 )
 _MISSED = sql("UPDATE pending SET tries = tries + 1 WHERE id = :id")

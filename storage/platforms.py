@@ -33,6 +33,14 @@ _ADD = sql(
 _BY_CODE = sql(f"SELECT {_COLUMNS} FROM platforms WHERE code = :code")
 _ALL = sql(f"SELECT {_COLUMNS} FROM platforms ORDER BY id LIMIT :most")
 _ROOT = sql(f"SELECT {_COLUMNS} FROM platforms WHERE parent_id IS NULL ORDER BY id LIMIT 1")
+_TOPS = sql(f"SELECT {_COLUMNS} FROM platforms WHERE parent_id IS NULL ORDER BY id LIMIT 2")
+_BY_ID = sql(f"SELECT {_COLUMNS} FROM platforms WHERE id = :id")
+_ABOVE = sql(
+    "WITH RECURSIVE up(id, parent_id) AS ("
+    "SELECT id, parent_id FROM platforms WHERE id = :id"
+    " UNION SELECT p.id, p.parent_id FROM platforms p JOIN up ON p.id = up.parent_id)"
+    " SELECT id FROM up"
+)
 _MOVE = sql("UPDATE platforms SET parent_id = :parent_id WHERE code = :code")
 
 
@@ -77,6 +85,21 @@ async def root(tx: Tx) -> Platform | None:
     """Return the platform that stands for the whole alliance, if any was added."""
     row = await tx.row(_ROOT)
     return _platform(row) if row else None
+
+
+async def tops(tx: Tx) -> list[Platform]:
+    """Return the platforms that hang below no other, two at most: one alone is the root."""
+    return [_platform(row) for row in await tx.rows(_TOPS)]
+
+
+async def by_id(tx: Tx, platform_id: int) -> Platform:
+    """Return a platform; the id comes from a row that refers to it, so it is there."""
+    return _platform(await tx.row(_BY_ID, id=platform_id))
+
+
+async def above(tx: Tx, platform_id: int) -> set[int]:
+    """Return the ids of a platform and of all above it."""
+    return {int(row[0]) for row in await tx.rows(_ABOVE, id=platform_id)}
 
 
 async def move(tx: Tx, code: str, parent: Platform) -> None:

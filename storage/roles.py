@@ -16,6 +16,14 @@ _GRANT = sql(
     "INSERT INTO roles (member_id, platform_id, role, granted_at, granted_by)"
     " VALUES (:member_id, :platform_id, :role, :now, :by) ON CONFLICT DO NOTHING"
 )
+_HOLDERS = sql(
+    "SELECT DISTINCT r.member_id, m.language FROM roles r JOIN members m ON m.id = r.member_id"
+    " WHERE r.role = :role AND m.state = 'member' AND m.stopped_at = 0 ORDER BY 1"
+)
+_REVOKE = sql(
+    "DELETE FROM roles WHERE member_id = :member_id AND platform_id = :platform_id AND role = :role"
+)
+_REVOKE_ALL = sql("DELETE FROM roles WHERE member_id = :member_id")
 _OF = sql("SELECT platform_id, role FROM roles WHERE member_id = :member_id ORDER BY 1, 2")
 
 
@@ -41,3 +49,18 @@ async def grant(
 async def of(tx: Tx, member_id: int) -> list[tuple[int, Role]]:
     """Return (platform id, role) of each role a member holds."""
     return [(row[0], row[1]) for row in await tx.rows(_OF, member_id=member_id)]
+
+
+async def revoke(tx: Tx, member_id: int, platform_id: int, role: Role) -> bool:
+    """Take a role away; False when the member did not have it."""
+    return bool(await tx.run(_REVOKE, member_id=member_id, platform_id=platform_id, role=role))
+
+
+async def revoke_all(tx: Tx, member_id: int) -> None:
+    """Take every role of a member away."""
+    await tx.post(_REVOKE_ALL, member_id=member_id)
+
+
+async def holders(tx: Tx, role: Role) -> list[tuple[int, str]]:
+    """Return (member id, language) of each who holds a role anywhere and may be written to."""
+    return [(int(row[0]), str(row[1])) for row in await tx.rows(_HOLDERS, role=role)]

@@ -32,11 +32,12 @@ class Round:
     closed_at: int
     result: str
     breakdown: Breakdown
+    created_by: int | None
 
 
 _COLUMNS = (
     "id, code, form_id, platform_id, audience, state, opened_at, closes_at, closed_at, result,"
-    " breakdown"
+    " breakdown, created_by"
 )
 _ADD = sql(
     "INSERT INTO rounds (code, form_id, platform_id, audience, breakdown, opened_at, closes_at,"
@@ -134,9 +135,12 @@ async def close(tx: Tx, round_id: int, result: str, now: int) -> bool:
     return bool(await tx.run(_CLOSE, id=round_id, result=result, now=now))
 
 
-async def hold(tx: Tx, round_id: int) -> bool:
-    """Keep a round, read as open, from closing before this unit ends; False if it has closed."""
-    if not await tx.lock("round", round_id, shared=True):
+async def hold(tx: Tx, round_id: int, *, alone: bool = False) -> bool:
+    """Keep a round, read as open, from closing before this unit ends; False if it has closed.
+
+    Whoever holds it `alone` is about to close it: nobody answers meanwhile.
+    """
+    if not await tx.lock("round", round_id, shared=not alone):
         return True
     return bool(await tx.rows(_IS_OPEN, id=round_id))
 

@@ -139,6 +139,7 @@ Table(
     Column("role", Text, primary_key=True),
     _number("granted_at", None), _ref("granted_by", "members"),
     _one_of("role", "documenter", "facilitator", "secretariat", "coordinator", "support"),
+    Index("ix_roles_role", "role"),
     sqlite_with_rowid=False,
 )  # fmt: skip
 
@@ -212,11 +213,15 @@ Table(
 Table(
     "tickets", metadata, _id(), _ref("member_id", "members"), _ref("address_id", "addresses"),
     _text("kind", "question"), _text("text"), _text("media"), _text("state", "open"),
-    _number("created_at", None), _number("answered_at"),
+    _number("created_at", None), _number("answered_at"), _number("overdue_at"),
     _one_of("state", "open", "answered"),
     Index("ix_tickets_member_id", "member_id"),
     _where("ix_tickets_address_id", "address_id", where="address_id IS NOT NULL"),
     _where("ix_tickets_open", "created_at", where="state = 'open'"),
+    _where(
+        "ix_tickets_overdue", "created_at",
+        where="state = 'open' AND overdue_at = 0 AND kind IN ('question', 'media')",
+    ),
 )  # fmt: skip
 
 # --- receiving -------------------------------------------------------------------------
@@ -248,6 +253,7 @@ Table(
     _one_of("state", "scheduled", "queueing", "queued", "halted"),
     _where("ix_batches_due_at", "due_at", where="state IN ('scheduled', 'queueing')"),
     Index("ix_batches_round_id", "round_id"),
+    _where("ix_batches_created_by", "created_by", "id", where="created_by IS NOT NULL"),
 )  # fmt: skip
 
 Table(
@@ -260,6 +266,8 @@ Table(
     _text("channel", None), _text("status", "queued"), _text("reason"), _number("until_at"),
     _text("text"), _text("choices"), _text("language"),
     _ref("round_id", "rounds"), Column("question", SmallInteger),
+    # Whose words a message to a coordinator has in it.
+    _ref("ticket_id", "tickets"),
     _number("attempt"), _number("tries"), _number("lease_until"), _text("provider_id"),
     _number("segments"), _flag("maybe_twice"),
     # A digest of what left, for as long as its outcome is open.
@@ -283,6 +291,7 @@ Table(
     _where("ix_outbox_batch", "batch_id", "status", where="batch_id IS NOT NULL"),
     _where("ix_outbox_round", "round_id", where="round_id IS NOT NULL AND kind = 0"),
     _where("ix_outbox_address", "address_id", where="kind = 0 AND address_id IS NOT NULL"),
+    _where("ix_outbox_ticket", "ticket_id", where="ticket_id IS NOT NULL"),
     _where("ix_outbox_old_replies", "queued_at", where="kind = 0"),
     # A receipt names its row: a pruned row's id must not be given to another.
     sqlite_autoincrement=True,

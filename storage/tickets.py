@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from storage.database import sql
+from storage.database import sql, sql_among
 
 if TYPE_CHECKING:
     from storage.database import Row, Tx
@@ -28,6 +30,35 @@ _OPEN_OF = sql(
     "SELECT id, text, media FROM tickets WHERE address_id = :address_id AND state = 'open'"
     " AND kind IN ('question', 'media') ORDER BY id DESC LIMIT :most"
 )
+# Of people on some platforms and below them, or of anybody.
+_BELOW = (
+    "WITH RECURSIVE below(id) AS (SELECT id FROM platforms WHERE id IN ({ids})"
+    " UNION SELECT p.id FROM platforms p JOIN below ON p.parent_id = below.id) "
+)
+# What was blanked since has nothing to answer.
+_ASKED = "t.state = 'open' AND t.kind IN ('question', 'media') AND (t.text <> '' OR t.media <> '')"
+_WAITING = sql(
+    f"SELECT t.id, t.text, t.media FROM tickets t WHERE {_ASKED} ORDER BY t.created_at LIMIT :most"
+)
+_WAITING_BELOW = sql_among(
+    f"{_BELOW} SELECT t.id, t.text, t.media FROM tickets t JOIN members m ON m.id = t.member_id"
+    f" WHERE {_ASKED} AND m.platform_id IN (SELECT id FROM below) ORDER BY t.created_at LIMIT :most"
+)
+_BY_ID = sql(
+    "SELECT t.id, t.member_id, t.address_id, t.kind, t.state, m.platform_id,"
+    " COALESCE(m.language, '')"
+    " FROM tickets t LEFT JOIN members m ON m.id = t.member_id WHERE t.id = :id"
+)
+_ANSWER = sql(
+    "UPDATE tickets SET state = 'answered', answered_at = :now WHERE id = :id AND state = 'open'"
+)
+_OVERDUE = sql(
+    "SELECT t.id, t.text, t.media, m.platform_id FROM tickets t"
+    " LEFT JOIN members m ON m.id = t.member_id"
+    f" WHERE {_ASKED} AND t.overdue_at = 0 AND t.created_at <= :since"
+    " ORDER BY t.created_at LIMIT :most"
+)
+_TOLD = sql_among("UPDATE tickets SET overdue_at = :now WHERE id IN ({ids})")
 _APPEND = sql("UPDATE tickets SET text = :text, media = :media WHERE id = :id")
 _ALERTED = sql(
     "SELECT id FROM tickets WHERE state = 'open' AND kind = 'alert' AND text = :text"
@@ -108,6 +139,53 @@ async def has(tx: Tx, member_id: int, kind: Kind) -> bool:
 async def open_now(tx: Tx, most: int) -> list[Row]:
     """Return open tickets (id, member_id, kind, text, media, created_at), oldest first."""
     return await tx.rows(_OPEN, most=most)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One ticket; of somebody who is no member ids are None and the language is ""."""
+
+    id: int
+    member_id: int | None
+    address_id: int | None
+    kind: Kind
+    state: Literal["open", "answered"]
+    platform_id: int | None
+    language: str
+
+
+async def find(tx: Tx, number: int) -> Ticket | None:
+    """Return the ticket with a number, if there is one."""
+    row = await tx.row(_BY_ID, id=number) if number < 2**63 else None
+    return Ticket(*row) if row else None
+
+
+async def answer(tx: Tx, number: int, now: int) -> bool:
+    """Keep that a ticket is answered; False when it was."""
+    return bool(await tx.run(_ANSWER, id=number, now=now))
+
+
+async def waiting(tx: Tx, platforms: list[int] | None, most: int) -> list[Row]:
+    """Return what people asked (id, text, media), oldest first, `most` of it.
+
+    Of those on some platforms and below them, or with None of everybody.
+    """
+    if platforms is None:
+        return await tx.rows(_WAITING, most=most)
+    return await tx.rows(_WAITING_BELOW[tx.engine], ids=json.dumps(platforms), most=most)
+
+
+async def overdue(tx: Tx, since: int, most: int) -> list[Row]:
+    """Return what has waited since before an instant, and nobody was told of that yet.
+
+    A row is (id, text, media, platform id).
+    """
+    return await tx.rows(_OVERDUE, since=since, most=most)
+
+
+async def told(tx: Tx, numbers: list[int], now: int) -> None:
+    """Keep that somebody was told that these wait."""
+    await tx.run(_TOLD[tx.engine], ids=json.dumps(numbers), now=now)
 
 
 async def blank(tx: Tx, member_id: int) -> None:

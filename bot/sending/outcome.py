@@ -215,7 +215,8 @@ class Settler:
             # It was not this message's fault, and no attempt at it was made.
             until_at = answer.at + answer.pause
             await self._refund(tx, ready)
-            await self._pause(tx, max(until_at - now, 0), now)
+            # No longer than it was meant to last: the clock may have been set back meanwhile.
+            await self._pause(tx, min(max(until_at - now, 0), answer.pause), now)
             await settling.put_back(tx, [_row(ready, until_at=until_at)])
             return
         if row.tries >= MOST_TRIES:

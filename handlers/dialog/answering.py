@@ -32,6 +32,9 @@ ECHO_SKIP = msg(
 )
 NOTED = msg("Thank you. We have: {answer}.", answer=f"4 {OPTION}")
 
+# Kinds that one number does not answer.
+IN_WORDS = {"text", "date", "several"}
+
 # Longest part of an answer in words that an echo repeats.
 ECHOED = 40
 
@@ -298,7 +301,7 @@ def _echo(
         kind = forms.kind(question.kind)
         answer = kind.shown(question, options, value, language)[:ECHOED]
         when = asking.by_when(turn.alliance, asked.closes_at, turn.now)
-        message = ECHO_DIGIT if by_digit and question.kind != "text" else ECHO
+        message = ECHO_DIGIT if by_digit and question.kind not in IN_WORDS else ECHO
         text = message.say(
             language, question=asks, answer=answer, when=when, code=sender.round_code
         )

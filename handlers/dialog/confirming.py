@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlers.dialog.messages import msg
-from handlers.dialog.text import digits, fold
+from handlers.dialog.text import digits, fold, sentence
+from handlers.dialog.turn import commands
 from storage import pending
+from storage.errors import BadInput, NotFound
 from storage.instant import MINUTE
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ MOST_TRIES = 3
 
 NOT_THAT_CODE = msg("That is not the code. Send the four digits again, or NO.")
 GIVEN_UP = msg("Nothing was done.")
+NOTHING_WAITS = msg("That was dealt with before, or came too late: nothing waits for a yes now.")
 YES_BUTTON = msg("Yes")
 NO_BUTTON = msg("No")
 
@@ -59,19 +62,27 @@ async def take(turn: Turn) -> bool:
     """Deal with a message as a confirmation; False when it can't be one."""
     pressed = turn.choice.removeprefix("c:") if turn.choice.startswith("c:") else ""
     found = pressed or digits(turn.text) or ""
-    says_no = pressed == "no" or fold(turn.text) == fold("no")
+    no = {fold("no"), fold(NO_BUTTON.say(turn.language))}
+    says_no = pressed == "no" or (not pressed and fold(turn.text) in no)
     if not says_no and (len(found) != 4 or not found.isdigit()):
         return False
     waiting = await pending.get(turn.tx, turn.sender.address_id, turn.now)
     if waiting is None:
-        if pressed:
-            turn.say(GIVEN_UP)
+        if pressed:  # a second time, or too late
+            turn.say(NOTHING_WAITS)
         return bool(pressed)
     if says_no:
         await _give_up(turn)
     elif found == waiting.code:
         await pending.end(turn.tx, turn.sender.address_id)
-        await _ACTS[waiting.act](turn, waiting.body)
+        if waiting.member_id != (turn.sender.member_id or None):
+            turn.say(GIVEN_UP)  # the phone has become somebody else's
+            return True
+        commands()  # each of which may have an act to be confirmed
+        try:  # what was asked for is read, and looked at, before anything is done
+            await _ACTS[waiting.act](turn, waiting.body)
+        except (BadInput, NotFound) as error:
+            turn.reply(sentence(str(error)))
     else:
         await _miss(turn, waiting)
     return True

@@ -43,7 +43,7 @@ WHEN = "Wed 30 Sep 10:30pm"
 NUMBER = "1000000"
 
 
-def msg(text: str, **longest: str) -> Message:
+def msg(text: str, /, **longest: str) -> Message:
     """Register a message, with the longest value of each of its fields."""
     message = Message(text, tuple(longest.items()))
     MESSAGES.append(message)

@@ -9,7 +9,7 @@ from handlers.dialog import audience as expressions
 from handlers.dialog.messages import ALLIANCE, msg
 from storage import audience as trees
 from storage import audit, batches, organisations, platforms, recipients
-from storage.audience import All, Audience
+from storage.audience import All, And, Audience, Platform
 from storage.database import OUTBOX
 from storage.errors import BadAudience
 from storage.roles import Role
@@ -57,14 +57,22 @@ async def read_audience(tx: Tx, text: str, alliance: Alliance) -> Audience:
     }
     for field, value in trees.names(tree):
         if field == "platform" and await platforms.find(tx, value) is None:
-            raise BadAudience(f"there is no platform {value!r}")
+            raise BadAudience(f"there is no platform {value[:24]!r}")
         if field == "org" and await organisations.by_key(tx, value) is None:
-            raise BadAudience(f"there is no organisation {value!r}")
+            raise BadAudience(f"there is no organisation {value[:24]!r}")
         if field in known and value not in known[field]:
             raise BadAudience(
-                f"there is no {field} {value!r}; there are {', '.join(sorted(known[field]))}"
+                f"there is no {field} {value[:24]!r}; there are {', '.join(sorted(known[field]))}"
             )
     return tree
+
+
+async def place(tx: Tx, audience: Audience) -> int | None:
+    """Return the platform that tells or asks: the one that all of an audience are of, or none."""
+    parts = audience.parts if isinstance(audience, And) else (audience,)
+    named = [part for part in parts if isinstance(part, Platform)]
+    found = await platforms.find(tx, named[0].code) if named else None
+    return found.id if found else None
 
 
 async def tell(tx: Tx, telling: Telling, by: int | None, now: int) -> int:

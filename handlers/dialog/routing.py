@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from handlers.dialog import answering, asking, confirming, forgetting, late
 from handlers.dialog.messages import msg
 from handlers.dialog.stop import stop_word
-from handlers.dialog.text import clean, fold, read_digits, unmarked
+from handlers.dialog.text import clean, fold, read_digits, sentence, unmarked
 from handlers.dialog.turn import commands, words
-from storage import addresses, tickets
+from storage import addresses, roles, tickets
+from storage.errors import BadInput, NotFound
 from storage.instant import DAY
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ async def _typed(turn: Turn) -> None:
     if await confirming.take(turn):
         return
     found = _command(turn)
-    if found is not None:
+    if found is not None and await _is_theirs(turn, found[0]):
         await _call(turn, *found)
         return
     if _may_answer(turn) and await answering.take(turn):
@@ -80,7 +81,7 @@ async def _typed(turn: Turn) -> None:
     if turn.is_member and read_digits(turn.text) is not None and asking.declined(turn):
         await late.forget(turn)
         return
-    word = _meant(turn)
+    word = await _meant(turn)
     if word is not None:
         turn.say(DID_YOU_MEAN, word=word)
         return
@@ -105,7 +106,8 @@ async def _choice(turn: Turn) -> bool:
         return await confirming.take(turn)
     if turn.choice.startswith("w:"):
         turn.text = turn.choice.removeprefix("w:")
-        if not await _stop_start_help(turn) and (found := _command(turn)) is not None:
+        found = None if await _stop_start_help(turn) else _command(turn)
+        if found is not None and await _is_theirs(turn, found[0]):
             await _call(turn, *found)
         return True
     parsed = pressed(turn.choice)
@@ -148,16 +150,34 @@ async def _call(turn: Turn, command: Command, rest: str) -> None:
     if command.who == "member" and not turn.is_member:
         turn.say(MEMBERS_ONLY, alliance=turn.alliance.name)
         return
-    await command.run(turn, rest)
+    if command.who != "role":
+        await command.run(turn, rest)
+        return
+    try:  # what they ask for is read, and looked at, before anything is done
+        await command.run(turn, rest)
+    except (BadInput, NotFound) as error:
+        turn.reply(sentence(str(error)))
 
 
-def _meant(turn: Turn) -> str | None:
+async def _is_theirs(turn: Turn, command: Command) -> bool:
+    """Tell whether a word calls anything for whoever writes it.
+
+    "Close the tap" and "Reply to me" are what a member writes, whose words are no commands.
+    """
+    return command.who != "role" or (
+        turn.is_member and bool(await roles.of(turn.tx, turn.sender.member_id))
+    )
+
+
+async def _meant(turn: Turn) -> str | None:
     """Return the command that a short message is one typo away from."""
     typed = fold(turn.text).removeprefix("/").split()
     if not typed or len(typed) > 2 or len(typed[0]) < TYPO_AT_LEAST:
         return None
-    for word in words(turn.alliance.languages):
-        if len(word) >= TYPO_AT_LEAST and one_typo(typed[0], word):
+    for word, command in words(turn.alliance.languages).items():
+        if len(word) < TYPO_AT_LEAST or not one_typo(typed[0], word):
+            continue
+        if await _is_theirs(turn, command):
             return word.upper()
     return None
 

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Source: 3GPP TS 23.038 V11.0.0 (2012-09), 6.2.1: the default alphabet and its extension.
 _BASIC = (
@@ -34,6 +38,9 @@ _INVISIBLE = dict.fromkeys(INVISIBLE)
 # An apostrophe that is a letter: alike in a key, but never changed in what is sent.
 _KEY = _LOOKALIKES | _INVISIBLE | {0x2BC: "'"}
 _PLAIN = _LOOKALIKES | _INVISIBLE | {ord("`"): "'", ord("\t"): " ", 0x2022: "-"}
+
+# Characters of somebody's words that a message to somebody else repeats.
+BEGINNING = 60
 
 _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -149,6 +156,26 @@ def fold(text: str) -> str:
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     kept = "".join(character for character in folded if not _is_accent(character))
     return " ".join(kept.translate(_KEY).split())
+
+
+def sentence(text: str) -> str:
+    """Return what an error says as a sentence: with a capital, and a full stop."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def quoting(say: Callable[..., str], text: str) -> str:
+    """Return what `say(text=...)` makes of somebody's words, or of their beginning.
+
+    Two segments hold it, whatever their script.
+    """
+    words = " ".join(text.split())
+    most = BEGINNING
+    while True:
+        shown = words if len(words) < most else f"{words[: most - 4].rstrip()}..."
+        said = plain(say(text=sentence(shown)))
+        if most <= BEGINNING // 4 or segments(said) <= 2:
+            return said
+        most -= 5
 
 
 def _is_accent(character: str) -> bool:

@@ -14,14 +14,16 @@ from handlers.dialog.text import fold
 from storage import barred
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from zoneinfo import ZoneInfo
 
     from handlers.dialog.manners import Manners
+    from handlers.dialog.preview import Tariff
     from storage.addresses import Sender
     from storage.database import Tx
 
-Who = Literal["anyone", "member"]
+# "role": for whoever acts for others; to everybody else it is a word like any other.
+Who = Literal["anyone", "member", "role"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Alliance:
 class Reply:
     """One text to the person who wrote; `question` is the one it opens in `round_id`.
 
-    `forgotten` says that nothing is kept of the person: the row must not point at them.
+    `ticket` is the one of whose words some stand in it. `forgotten` says that nothing is kept
+    of the person: the row must not point at them.
     """
 
     text: str
@@ -69,6 +72,7 @@ class Reply:
     round_id: int | None = None
     question: int | None = None
     forgotten: bool = False
+    ticket: int | None = None
 
 
 @dataclass(slots=True)
@@ -78,8 +82,8 @@ class Turn:
     `kind` is the channel's (text, edit, choice, start, media, contact). `one_question`
     says that the phone shows one question at a time and has no buttons. `key` is the hash
     under which the message is kept. `phone_language` is the tag ("pt-br") of the language that
-    the phone is set to, "" where the channel does not tell. `replayed` says that it came long ago,
-    at `now`. `draw` draws a confirmation's code.
+    the phone is set to, "" where the channel does not tell. `replayed` says that it came long
+    ago, at `now`. `draw` draws a confirmation's code. `tariffs` say what each channel costs.
     """
 
     tx: Tx
@@ -96,6 +100,7 @@ class Turn:
     one_question: bool = True
     phone_language: str = ""
     draw: Callable[[], str] = lambda: "0000"
+    tariffs: Mapping[str, Tariff] = field(default_factory=dict)
     replies: list[Reply] = field(default_factory=list)
     forgotten: bool = False
     replayed: bool = False
@@ -133,9 +138,11 @@ class Turn:
         choices: tuple[tuple[str, str], ...] = (),
         round_id: int | None = None,
         question: int | None = None,
+        ticket: int | None = None,
     ) -> None:
         """Answer with a text; see Reply."""
-        self.replies.append(Reply(text, choices, round_id, question, self.forgotten))
+        reply = Reply(text, choices, round_id, question, self.forgotten, ticket)
+        self.replies.append(reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +160,7 @@ _COMMANDS: dict[str, Command] = {}
 def command(
     word: str, who: Who = "member"
 ) -> Callable[[Callable[[Turn, str], Awaitable[None]]], Callable[[Turn, str], Awaitable[None]]]:
-    """Let a word call a function, for anyone or for members alone."""
+    """Let a word call a function, for anyone, members alone, or those who have a role."""
 
     def keep(
         run: Callable[[Turn, str], Awaitable[None]],

@@ -42,6 +42,7 @@ async def _close(database: Database, alliance: Alliance, round_id: int, now: int
         return await ease(tx, await rounds.by_id(tx, round_id))
 
     async def unit(tx: Tx) -> None:
+        await tx.lock("round", round_id)
         round_ = await rounds.by_id(tx, round_id)
         # It may have been extended since it was found.
         if round_.closes_at <= now:

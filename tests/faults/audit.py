@@ -297,9 +297,9 @@ class Audit:
         return self._world.plan.kind == "clock" and ECHO in entry["text"]
 
     def _strangers(self) -> None:
-        """Whoever signed up is a member, once."""
+        """Whoever agreed is a member, once."""
         members = Counter(row[0] for row in self._tables["members"])
-        known = sum(p.is_member or p.joined for p in self._world.people.all)
+        known = sum(p.is_member or p.agreed for p in self._world.people.all)
         self._check(members["member"], known, "members")
         if len(set(self._tables["addresses"])) != len(self._tables["addresses"]):
             self._say("an address is there twice")

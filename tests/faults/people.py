@@ -18,6 +18,7 @@ QUESTION = "Which water problem first?"
 OPTIONS = ("Broken taps", "High price", "Dirty drains")
 ECHO = "We have:"
 WELCOME = "Welcome to"
+AGREED = "speak for"  # what comes next, once somebody has agreed
 
 # What the carrier says of a phone. "off" is reached at the second try, "landline" never,
 # "dead" is no number, "refuses" has opted out at the carrier.
@@ -43,6 +44,7 @@ class Person:
     asks: list[str] = field(default_factory=list)
     presses: bool = False
     has_left: bool = False
+    agreed: bool = False
     joined: bool = False
     buttons: dict[str, str] = field(default_factory=dict)
     saying: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -97,6 +99,8 @@ class People:
     def _go_on(self, person: Person, text: str) -> None:
         if WELCOME in text:
             person.joined = True
+        if WELCOME in text or AGREED in text:
+            person.agreed = True
         for part, answer in SIGN_UP.items():
             if part in text:
                 self._soon(person, answer)

@@ -8,7 +8,7 @@ import pytest
 from handlers import poll
 from handlers.dialog.perform import introduced
 from handlers.dialog.text import segments
-from storage.audience import All, And, Platform, Term
+from storage.audience import All, And, Or, Platform, Term
 from storage.errors import BadInput
 from storage.instant import DAY, HOUR
 from tests.handlers.conftest import ALLIANCE, NOON
@@ -118,11 +118,11 @@ async def test_a_poll_opens_a_round_and_queues_its_question(store, lasts, expire
 
 
 async def test_a_platform_asks_in_its_own_name(store):
-    """An audience that is all of a platform is asked by it, any other by the alliance."""
+    """An audience that is of one platform is asked by it, any other by the alliance."""
     east = await store.platform("east", "East")
     await store.member(1, platform=east)
-    of_east = await store.poll(to=Platform("east"))
-    of_all = await store.poll(to=And((Platform("east"), Term("lang", "en"))))
+    of_east = await store.poll(to=And((Platform("east"), Term("lang", "en"))))
+    of_all = await store.poll(to=Or((Platform("east"), Term("lang", "en"))))
     assert (of_east.platform_id, of_all.platform_id) == (east, None)
     rows = await store.rows("SELECT platform_id, texts FROM batches ORDER BY id")
     assert [(row[0], json.loads(row[1])["en"].split(":")[0]) for row in rows] == [

@@ -38,6 +38,9 @@ _ROUND = "all of one round, as it closes"
 _BATCH = "all of one batch, when a coordinator asks for it"
 WHOLE = {
     "answers._COUNTS": "all of one round, when its result is asked for",
+    "answers._PEOPLE": "all of one round, when a coordinator is about to close it",
+    "roles._HOLDERS": "all of one team, once a day at most",
+    "tickets._WAITING_BELOW": "what waits for an answer, until enough is of these platforms",
     "answers._GROUPS[sector]": _ROUND,
     "answers._GROUPS[type]": _ROUND,
     "answers._KEEP_WHO": _ROUND,
@@ -57,6 +60,11 @@ WHOLE = {
 }
 # Statements that find nothing in this history.
 EMPTY = {
+    "batches._LATEST": "this member has told nobody anything",
+    "outbox._BLANK_QUOTES": "they are no coordinator",
+    "outbox._BLANK_TICKETS": "no coordinator was told of their question",
+    "outbox._BLANK_TICKETS_OF": "as above",
+    "roles._REVOKE_ALL": "they have none",
     "claims._TOLD": "nobody of them was told anything of late",
     "dialogs._OPEN": "the question was answered long ago",
     "dialogs._BEGIN": "as above",
@@ -83,7 +91,8 @@ def common(people: int) -> dict[str, object]:
     return {
         "member_id": person, "address_id": person, "round_id": last_round(people), "channel": "sms",
         "value": f"+1202555{1_000_000 + person}", "key": f"key{person}", "breakdown": "type",
-        "batch_id": last_batch(people), "question": 0, "platform_id": 5, "organisation_id": 7,
+        "batch_id": last_batch(people), "ticket_id": 50, "question": 0, "platform_id": 5,
+        "organisation_id": 7,
         "now": NOW, "at": NOW, "since": NOW - DAY, "before": NOW - 30 * DAY, "until_at": NOW + DAY,
         "lease_until": NOW + DAY, "expires_at": NOW + DAY, "closes_at": NOW + DAY,
         "due_at": NOW, "opened_at": NOW, "answered_at": NOW, "hour_at": NOW, "day_at": NOW,
@@ -139,17 +148,20 @@ def own(people: int) -> dict[str, dict[str, object]]:
         "members._SETS[organisation_id]": {"value": 7},
         "organisations.": {"id": 7},
         "outbox.": {"id": waits, "ids": json.dumps(list(range(waits, waits + 5)))},
+        "outbox._BLANK_TICKETS": {"member_id": 50},
         "outbox._EXPIRE": {"most": 1},
         "outbox._NEXT_CHANNEL": {"behind": ""},
         "outbox._OVERDUE": {"kind": 1},
+        "outbox._QUOTE": {"kind": 2},
         "outbox._RELEASE": {"most": 1},
         "pending.": {"id": 30, "address_id": 30},
-        "platforms.": {"code": "p7"},
+        "platforms.": {"code": "p7", "id": 5},
         "platforms._ADD": {"code": "new"},
         "recipients.": {
             "id": last_batch(people), "before": people // 2, "state": "queueing",
         },
         "roles._OF": {"member_id": 999},
+        "roles._REVOKE": {"member_id": 999, "platform_id": 2, "role": "coordinator"},
         "rounds.": {"id": last_round(people) - 1, "code": "P59", "since": NOW - 3 * DAY},
         "rounds._ADD": {"code": "P new"},
         "rounds._CODE": {"code": "P new"},
@@ -163,8 +175,10 @@ def own(people: int) -> dict[str, dict[str, object]]:
         "settling._NEXT_ADDRESS": {"address_id": 1},
         "settling._RECEIPT": {"id": sent, "provider_id": f"SM{100000000000 + sent}"},
         "settling._TRY_AGAIN": {"id": failed, "until_at": 1},
-        "tickets.": {"id": 50, "member_id": 50, "address_id": 50, "kind": "question"},
+        "tickets.": {"id": 50, "member_id": 50, "address_id": 50, "kind": "question",
+                     "ids": "[50, 51]"},
         "tickets._ALERTED": {"text": "When?"},
+        "tickets._OVERDUE": {"since": NOW, "most": 3},
     }  # fmt: skip
 
 

@@ -167,6 +167,8 @@ CREATE TABLE roles (
     CONSTRAINT fk_roles_granted_by FOREIGN KEY(granted_by) REFERENCES members (id)
 );
 
+CREATE INDEX ix_roles_role ON roles (role);
+
 CREATE TABLE rounds (
     id BIGSERIAL NOT NULL,
     code TEXT NOT NULL,
@@ -202,6 +204,7 @@ CREATE TABLE tickets (
     state TEXT DEFAULT 'open' NOT NULL,
     created_at BIGINT NOT NULL,
     answered_at BIGINT DEFAULT 0 NOT NULL,
+    overdue_at BIGINT DEFAULT 0 NOT NULL,
     CONSTRAINT pk_tickets PRIMARY KEY (id),
     CONSTRAINT ck_tickets_state CHECK (state IN ('open', 'answered')),
     CONSTRAINT fk_tickets_member_id FOREIGN KEY(member_id) REFERENCES members (id),
@@ -213,6 +216,8 @@ CREATE INDEX ix_tickets_address_id ON tickets (address_id) WHERE address_id IS N
 CREATE INDEX ix_tickets_member_id ON tickets (member_id);
 
 CREATE INDEX ix_tickets_open ON tickets (created_at) WHERE state = 'open';
+
+CREATE INDEX ix_tickets_overdue ON tickets (created_at) WHERE state = 'open' AND overdue_at = 0 AND kind IN ('question', 'media');
 
 CREATE TABLE answers (
     round_id BIGINT NOT NULL,
@@ -245,6 +250,8 @@ CREATE TABLE batches (
     CONSTRAINT fk_batches_platform_id FOREIGN KEY(platform_id) REFERENCES platforms (id),
     CONSTRAINT fk_batches_created_by FOREIGN KEY(created_by) REFERENCES members (id)
 );
+
+CREATE INDEX ix_batches_created_by ON batches (created_by, id) WHERE created_by IS NOT NULL;
 
 CREATE INDEX ix_batches_due_at ON batches (due_at) WHERE state IN ('scheduled', 'queueing');
 
@@ -315,6 +322,7 @@ CREATE TABLE outbox (
     language TEXT DEFAULT '' NOT NULL,
     round_id BIGINT,
     question SMALLINT,
+    ticket_id BIGINT,
     attempt BIGINT DEFAULT 0 NOT NULL,
     tries BIGINT DEFAULT 0 NOT NULL,
     lease_until BIGINT DEFAULT 0 NOT NULL,
@@ -345,6 +353,8 @@ CREATE INDEX ix_outbox_queued ON outbox (channel, kind, until_at, id) WHERE stat
 CREATE INDEX ix_outbox_round ON outbox (round_id) WHERE round_id IS NOT NULL AND kind = 0;
 
 CREATE INDEX ix_outbox_sending ON outbox (address_id) WHERE status = 'sending';
+
+CREATE INDEX ix_outbox_ticket ON outbox (ticket_id) WHERE ticket_id IS NOT NULL;
 
 CREATE INDEX ix_outbox_told ON outbox (member_id, sent_at) WHERE kind = 1 AND sent_at > 0;
 

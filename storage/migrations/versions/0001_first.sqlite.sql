@@ -171,6 +171,8 @@ CREATE TABLE roles (
 )
  WITHOUT ROWID;
 
+CREATE INDEX ix_roles_role ON roles (role);
+
 CREATE TABLE rounds (
     id INTEGER NOT NULL,
     code TEXT NOT NULL,
@@ -206,6 +208,7 @@ CREATE TABLE tickets (
     state TEXT DEFAULT 'open' NOT NULL,
     created_at BIGINT NOT NULL,
     answered_at BIGINT DEFAULT 0 NOT NULL,
+    overdue_at BIGINT DEFAULT 0 NOT NULL,
     CONSTRAINT pk_tickets PRIMARY KEY (id),
     CONSTRAINT ck_tickets_state CHECK (state IN ('open', 'answered')),
     CONSTRAINT fk_tickets_member_id FOREIGN KEY(member_id) REFERENCES members (id),
@@ -217,6 +220,8 @@ CREATE INDEX ix_tickets_address_id ON tickets (address_id) WHERE address_id IS N
 CREATE INDEX ix_tickets_member_id ON tickets (member_id);
 
 CREATE INDEX ix_tickets_open ON tickets (created_at) WHERE state = 'open';
+
+CREATE INDEX ix_tickets_overdue ON tickets (created_at) WHERE state = 'open' AND overdue_at = 0 AND kind IN ('question', 'media');
 
 CREATE TABLE answers (
     round_id INTEGER NOT NULL,
@@ -252,6 +257,8 @@ CREATE TABLE batches (
     CONSTRAINT fk_batches_platform_id FOREIGN KEY(platform_id) REFERENCES platforms (id),
     CONSTRAINT fk_batches_created_by FOREIGN KEY(created_by) REFERENCES members (id)
 );
+
+CREATE INDEX ix_batches_created_by ON batches (created_by, id) WHERE created_by IS NOT NULL;
 
 CREATE INDEX ix_batches_due_at ON batches (due_at) WHERE state IN ('scheduled', 'queueing');
 
@@ -332,6 +339,7 @@ CREATE TABLE outbox (
     language TEXT DEFAULT '' NOT NULL,
     round_id INTEGER,
     question SMALLINT,
+    ticket_id INTEGER,
     attempt BIGINT DEFAULT 0 NOT NULL,
     tries BIGINT DEFAULT 0 NOT NULL,
     lease_until BIGINT DEFAULT 0 NOT NULL,
@@ -347,7 +355,8 @@ CREATE TABLE outbox (
     CONSTRAINT fk_outbox_batch_id FOREIGN KEY(batch_id) REFERENCES batches (id),
     CONSTRAINT fk_outbox_member_id FOREIGN KEY(member_id) REFERENCES members (id),
     CONSTRAINT fk_outbox_address_id FOREIGN KEY(address_id) REFERENCES addresses (id),
-    CONSTRAINT fk_outbox_round_id FOREIGN KEY(round_id) REFERENCES rounds (id)
+    CONSTRAINT fk_outbox_round_id FOREIGN KEY(round_id) REFERENCES rounds (id),
+    CONSTRAINT fk_outbox_ticket_id FOREIGN KEY(ticket_id) REFERENCES tickets (id)
 );
 
 CREATE INDEX ix_outbox_address ON outbox (address_id) WHERE kind = 0 AND address_id IS NOT NULL;
@@ -365,6 +374,8 @@ CREATE INDEX ix_outbox_queued ON outbox (channel, kind, until_at, id) WHERE stat
 CREATE INDEX ix_outbox_round ON outbox (round_id) WHERE round_id IS NOT NULL AND kind = 0;
 
 CREATE INDEX ix_outbox_sending ON outbox (address_id) WHERE status = 'sending';
+
+CREATE INDEX ix_outbox_ticket ON outbox (ticket_id) WHERE ticket_id IS NOT NULL;
 
 CREATE INDEX ix_outbox_told ON outbox (member_id, sent_at) WHERE kind = 1 AND sent_at > 0;
 

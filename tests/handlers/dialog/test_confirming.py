@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from handlers.dialog import confirming
-from handlers.dialog.confirming import GIVEN_UP, LASTS, NOT_THAT_CODE
+from handlers.dialog.confirming import GIVEN_UP, LASTS, NOT_THAT_CODE, NOTHING_WAITS
 from storage.instant import MINUTE
 
 
@@ -92,12 +92,12 @@ async def test_the_right_code_counts_after_a_wrong_one(waiting, done):
 
 
 async def test_after_its_time_it_is_gone(waiting, done):
-    """After fifteen minutes typing says nothing, and the button says that nothing was done."""
+    """After fifteen minutes typing says nothing, and the button says that it is too late."""
     waiting.now += 15 * MINUTE
     assert await take(waiting, "0427") == (False, [])
     assert await take(waiting, "NO") == (False, [])
     pressed = {"kind": "choice", "choice": "c:0427"}
-    assert await take(waiting, **pressed) == (True, [GIVEN_UP.text])
+    assert await take(waiting, **pressed) == (True, [NOTHING_WAITS.text])
     assert done == []
 
 

@@ -107,7 +107,7 @@ def test_a_form_that_can_not_be_asked_is_refused(changed):
 def test_every_kind_of_question_speaks_for_itself():
     """Each module of kinds has all that a kind must have."""
     names = sorted(module.name for module in pkgutil.iter_modules(kinds.__path__))
-    assert names == ["choice", "number", "text", "yes_no"]
+    assert names == ["choice", "date", "ladder", "number", "several", "text", "yes_no"]
     for name in names:
         for act in ("read", "tail", "shown", "choices", "retry"):
             assert callable(getattr(forms.kind(name), act)), (name, act)

@@ -80,7 +80,7 @@ def test_every_command_is_found_by_its_word():
     found = words(("en", "es"))
     for word, entry in commands().items():
         assert found[word.lower()] is entry
-        assert entry.who in ("anyone", "member")
+        assert entry.who in ("anyone", "member", "role")
 
 
 def test_a_word_calls_the_function_under_it():
