@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 ME = msg(
     "We know: {alias}; place: {platform}; speaks for: {type}, {organisation}; language:"
     " {language}; agreed on {day}. Also this phone and your answers to open polls. JOIN fills"
-    " in, LANG changes the language.",
+    " in, LANG changes the language, ERASE forgets it all.",
     alias="N" * 30, platform=PLATFORM, type="T" * 20, organisation=OPTION,
     language="Kinyarwanda", day="2026-09-30",
 )  # fmt: skip

@@ -21,7 +21,7 @@ async def test_a_member_hears_all_that_is_known(store):
     assert told == (
         "We know: Ada; place: East; speaks for: Water users, Water Aid; language: English;"
         " agreed on 2026-03-01. Also this phone and your answers to open polls. JOIN fills in,"
-        " LANG changes the language."
+        " LANG changes the language, ERASE forgets it all."
     )
 
 
