@@ -114,7 +114,7 @@ async def of_round(tx: Tx, round_id: int) -> Batch | None:
 async def named(tx: Tx, name: str) -> Batch:
     """Return the batch with a number, or that asked the poll with a code. Raises NotFound."""
     if name.isascii() and name.isdigit():
-        return await by_id(tx, int(name[:19]))
+        return await by_id(tx, int(name[:30]))
     round_ = await rounds.by_code(tx, name)
     found = await of_round(tx, round_.id)
     if found is None:

@@ -32,8 +32,11 @@ ECHO_SKIP = msg(
 )
 NOTED = msg("Thank you. We have: {answer}.", answer=f"4 {OPTION}")
 
-# Kinds that one number does not answer.
+SIMPLER = msg("Send only one number. Like this: 2")
+
+# Kinds that one number does not answer, and those of which it chooses.
 IN_WORDS = {"text", "date", "several"}
+BY_ONE_NUMBER = {"choice", "yes_no", "ladder"}
 
 # Longest part of an answer in words that an echo repeats.
 ECHOED = 40
@@ -211,7 +214,10 @@ async def _unread(
         opened_at=sender.opened_at, answered_at=sender.answered_at, scratch=sender.scratch,
     )  # fmt: skip
     if not rests:
-        turn.reply(forms.kind(question.kind).retry(question, options, turn.language))
+        if tries > 1 and question.kind in BY_ONE_NUMBER:
+            turn.say(SIMPLER)
+        else:
+            turn.reply(forms.kind(question.kind).retry(question, options, turn.language))
         return
     # The text is left out: it may say what the person would have answered.
     await tickets.add(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,6 +39,18 @@ _INVISIBLE = dict.fromkeys(INVISIBLE)
 # An apostrophe that is a letter: alike in a key, but never changed in what is sent.
 _KEY = _LOOKALIKES | _INVISIBLE | {0x2BC: "'"}
 _PLAIN = _LOOKALIKES | _INVISIBLE | {ord("`"): "'", ord("\t"): " ", 0x2022: "-"}
+
+# From nought to ten, as people write them: English, Spanish, French, Arabic.
+_NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten",
+    "cero uno/una dos tres cuatro cinco seis siete ocho nueve diez",
+    "zéro un/une deux trois quatre cinq six sept huit neuf dix",
+    (
+        "صفر واحد/واحدة اثنان/اثنين/إثنين/اتنين ثلاثة/ثلاث/تلاتة أربعة/أربع خمسة/خمس ستة/ست"
+        " سبعة/سبع ثمانية/ثماني/تمانية تسعة/تسع عشرة/عشر"
+    ),
+)
+_LONGEST_WORD = 12
 
 # Characters of somebody's words that a message to somebody else repeats.
 BEGINNING = 60
@@ -131,12 +144,29 @@ def read_digits(text: str) -> list[str] | None:
     """Return the groups of digits, as ASCII, of a text that is nothing else; None otherwise.
 
     Between and around them may stand space, full stops, commas, brackets and quotes:
-    `(2).` is one group, `1 3` and `1,3` are two. A sign, `#` or a letter makes it None.
+    `(2).` is one group, `1 3` and `1,3` are two. The word for a number up to ten is that number,
+    if nothing stands beside it. A sign, `#` or another letter makes it None.
     """
     if not text.isascii():
         text = ascii_digits(unmarked(text))
     groups = text.translate(_STRAY).split()
-    return groups if "".join(groups).isdigit() else None
+    if "".join(groups).isdigit():
+        return groups
+    if len(groups) == 1 and len(groups[0]) <= _LONGEST_WORD:
+        found = number_words().get(fold(groups[0]))
+        return None if found is None else [found]
+    return None
+
+
+@cache
+def number_words() -> dict[str, str]:
+    """Return the digits of each word for a number, folded; a word is the same in any alliance."""
+    return {
+        fold(word): str(number)
+        for words in _NUMBER_WORDS
+        for number, alike in enumerate(words.split())
+        for word in alike.split("/")
+    }
 
 
 def digits(text: str) -> str | None:

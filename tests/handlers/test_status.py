@@ -53,3 +53,10 @@ async def test_what_was_never_sent_to_many_is_told(store, name, told):
     await store.say(1, "JOIN")
     with pytest.raises(NotFound, match=told):
         await store.write(lambda tx: status(tx, name))
+
+
+async def test_it_is_for_whoever_has_a_role(store):
+    """Whoever has none is told so, however they came there."""
+    await store.member(1)
+    _, turn = await store.turn(1, lambda turn: status_of(turn, ""))
+    assert "you are none" in turn.replies[0].text

@@ -371,7 +371,7 @@ CODES = [
     (
         "nor for its button",
         (15 * MINUTE, {"text": "", "kind": "choice", "choice": "c:4817"}),
-        "Nothing was done",
+        "came too late",
         [],
     ),
     ("it is done once", ("4817", "4817"), RETRY, ["it"]),

@@ -191,7 +191,7 @@ async def test_two_announce_at_once(alliance, leader):
         ("POLL Which?", "Send POLL"),
         ("POLL Which? / One", "2 to 4 options"),
         ("POLL Which? / Stop / Go", "send for something else"),
-        ("POLL Which? / One / Two / by bus", "as a time"),
+        ("POLL Which? / Taps / Price / by bus", "as a time"),
         ("CLOSE", "code of the poll"),
         ("CLOSE P77", "no poll"),
         ("EXTEND P77 2h", "no poll"),
@@ -243,7 +243,7 @@ async def test_what_others_began_elsewhere_is_not_theirs(alliance, leader):
     nima = await alliance.member(alliance.phone(51))
     await give(alliance, nima, "coordinator", "nima")
     await confirm(leader, await leader.say("ANNOUNCE TO asokwa: Hello"))
-    await confirm(leader, await leader.say("POLL TO asokwa: Which? / One / Two / named"))
+    await confirm(leader, await leader.say("POLL TO asokwa: Which? / Taps / Price / named"))
     await alliance.tick()
     for said in ("HALT 1", "STATUS 1", "STATUS P1", "CLOSE P1", "EXTEND P1 2h"):
         code = await alliance.scalar("SELECT code FROM rounds WHERE closes_at > 0")
@@ -298,7 +298,7 @@ async def test_too_few_to_hide_among(alliance):
     """An anonymous poll of three says so before anything else."""
     phone = await alliance.member(alliance.phone(50))
     await give(alliance, phone, "coordinator", "nima")
-    assert "needs an audience of 5" in (await phone.say("POLL Which? / One / Two"))[0]
+    assert "needs an audience of 5" in (await phone.say("POLL Which? / Taps / Price"))[0]
 
 
 # --- ending, and how it stands ---
@@ -315,7 +315,7 @@ async def test_halt_needs_no_code(alliance, leader):
 async def test_status_says_what_is_under_way(alliance, leader):
     """The latest broadcast, open polls, and what waits for an answer."""
     assert "No broadcast yet" in (await leader.say("STATUS"))[0]
-    await confirm(leader, await leader.say("POLL Which? / One / Two / named"))
+    await confirm(leader, await leader.say("POLL Which? / Taps / Price / named"))
     await alliance.tick()
     await alliance.phone(1).say("ASK When is the meeting?")
     heard = " ".join(await leader.say("STATUS"))
@@ -390,7 +390,7 @@ async def test_a_place_that_is_gone_meanwhile_confirms_nothing(alliance, leader)
 
 async def test_a_poll_whose_time_is_over_before_the_yes(alliance, leader):
     """It says so, and asks nobody."""
-    shown = await leader.say("POLL Which? / One / Two / named / by 5m")
+    shown = await leader.say("POLL Which? / Taps / Price / named / by 5m")
     await alliance.pass_time(6 * MINUTE)
     assert "can't close before it opens" in (await confirm(leader, shown))[0]
     assert await alliance.rows(BATCHES) == []
@@ -399,9 +399,9 @@ async def test_a_poll_whose_time_is_over_before_the_yes(alliance, leader):
 async def test_a_poll_by_somebody_whose_role_is_gone(alliance, leader):
     """Nobody is asked, nothing is closed."""
     member = await give(alliance, leader, "coordinator", "ghana")
-    asked = await confirm(leader, await leader.say("POLL Which? / One / Two / named"))
+    asked = await confirm(leader, await leader.say("POLL Which? / Taps / Price / named"))
     code = re.search(r"P\d+", asked[0])[0]
-    shown = await leader.say("POLL Again? / One / Two / named")
+    shown = await leader.say("POLL Again? / Taps / Price / named")
     await give(alliance, leader, "documenter", "ghana")
     await take(alliance, member, "coordinator", "ghana")
     assert "you are none" in (await confirm(leader, shown))[0]
@@ -413,7 +413,7 @@ async def test_a_poll_by_somebody_whose_role_is_gone(alliance, leader):
 
 async def test_a_close_that_came_before_the_yes(alliance, leader):
     """Two close one poll."""
-    asked = await confirm(leader, await leader.say("POLL Which? / One / Two"))
+    asked = await confirm(leader, await leader.say("POLL Which? / Taps / Price"))
     code = re.search(r"P\d+", asked[0])[0]
     close = await leader.say(f"CLOSE {code}")
     assert "fewer than 5 have answered" in close[-1]

@@ -88,10 +88,11 @@ async def test_at_rest_words_are_left_quietly(store):
 
 
 async def test_two_retries_then_it_rests(store):
-    """The third that can't be read is left quietly; a ticket names the poll and no words."""
+    """The second is the simpler; after the third a ticket names the poll and no words."""
     await one(store)
-    for tries in range(1, MOST_TRIES):
-        assert "Send only one number from 1 to 3" in (await store.say(1, "broken taps"))[0]
+    retries = ("Send only one number from 1 to 3", "Send only one number. Like this: 2")
+    for tries, retry in enumerate(retries, 1):
+        assert retry in (await store.say(1, "broken taps"))[0]
         assert await dialog(store) == (0, "open", tries)
     assert await store.say(1, "broken taps") == []
     assert await dialog(store) == (0, "rested", MOST_TRIES)

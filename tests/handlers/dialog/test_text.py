@@ -171,7 +171,8 @@ def test_clean_bounds_the_length() -> None:
         ("0", ["0"]),
         ("", None),
         (" . ", None),
-        ("two", None),
+        ("two", ["2"]),
+        ("two taps", None),
         ("2 please", None),
         ("#", None),
         ("#2", None),
@@ -280,3 +281,38 @@ def test_fold_is_stable(message: str) -> None:
 def test_first_sentence(message: str, first: str) -> None:
     """A sentence ends at its sign in any script, or with its line."""
     assert text.first_sentence(message) == first
+
+
+# --- numbers in words ---
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("two", "2"), ("Two.", "2"), (" TWO ", "2"), ("(ten)", "10"), ("zero", "0"),
+        ("dos", "2"), ("Una", "1"), ("zéro", "0"), ("deux", "2"),
+        ("اثنين", "2"), ("أربعة", "4"), ("اربعة", "4"), ("ثَلاثة", "3"), ("صفر", "0"),
+    ],
+)  # fmt: skip
+def test_a_number_may_be_a_word(written, number):
+    """Whoever has no digits at hand writes them out, in any of the languages."""
+    assert text.digits(written) == number
+
+
+@pytest.mark.parametrize("written", ["two three", "two taps", "twoo", "2 two", "on", "tenth", ""])
+def test_more_than_a_number_is_none(written):
+    """A word beside it, or one that is nearly one."""
+    assert text.digits(written) is None
+
+
+def test_no_word_for_a_number_means_something_else():
+    """In one language or another, or to a command or a STOP."""
+    from handlers.dialog import turn  # noqa: PLC0415  the rest here needs no engine
+    from handlers.dialog.stop import WORDS, stop_word  # noqa: PLC0415
+
+    found = text.number_words()
+    assert not set(found) & set(turn.words(("en", "es", "fr", "ar")))
+    assert [word for word in found if stop_word(word, WORDS)] == []
+    for words in text._NUMBER_WORDS:
+        for number, alike in enumerate(words.split()):
+            assert {found[text.fold(word)] for word in alike.split("/")} == {str(number)}
