@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from handlers.dialog import perform
-from handlers.status import Standing, status
+from handlers.status import Standing, status, status_of
 from storage.errors import NotFound
 
 
