@@ -270,14 +270,6 @@ class Intake:
 
     async def _queue(self, tx: Tx, turn: Turn, event: Inbound, reply: Reply) -> None:
         kept = not reply.forgotten
-        if reply.ticket is not None:
-            await outbox.quote(
-                tx, kind=outbox.REPLY, member_id=turn.sender.member_id,
-                address_id=turn.sender.address_id, channel=event.channel, text=plain(reply.text),
-                language=turn.language, ticket_id=reply.ticket, now=turn.now,
-                expires_at=turn.now + DAY,
-            )  # fmt: skip
-            return
         await outbox.reply(
             tx,
             member_id=(turn.sender.member_id or None) if kept else None,
@@ -289,6 +281,7 @@ class Intake:
             language=turn.language,
             round_id=reply.round_id,
             question=reply.question,
+            ticket_id=reply.ticket,
             now=turn.now,
             expires_at=turn.now + DAY,
         )

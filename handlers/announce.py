@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from handlers.dialog import authority, confirming, proposing
+from handlers.dialog import confirming, proposing
 from handlers.dialog.messages import NUMBER, msg
 from handlers.dialog.perform import Telling, place, tell
 from handlers.dialog.text import clean, plain, segments
@@ -79,15 +79,15 @@ async def announce(
 @command("ANNOUNCE", "role")
 async def announcing(turn: Turn, rest: str) -> None:
     """Show what an announcement would do, and let it wait to be confirmed."""
-    found = await authority.required(turn, "announce")
-    if found is None:
+    begun = await proposing.begun(turn, "announce", rest)
+    if begun is None:
         return
-    to, text = proposing.addressed(rest)
+    to, audience, text = begun
     if not text:
         turn.say(HOW)
         return
     texts = check(turn.alliance, {turn.alliance.languages[0]: text})
-    await proposing.propose(turn, "announce", found, to, texts, {"texts": texts})
+    await proposing.propose(turn, "announce", audience, texts, {"to": to, "texts": texts})
 
 
 @confirming.act("announce")

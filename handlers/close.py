@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlers.dialog import audience as expressions
-from handlers.dialog import confirming, forms, results, running
+from handlers.dialog import confirming, forms, named, results
 from handlers.dialog.messages import CODE, NUMBER, msg
 from handlers.dialog.perform import Telling, tell
 from handlers.dialog.turn import command
@@ -127,7 +127,7 @@ async def _send_result(
 @command("CLOSE", "role")
 async def closing(turn: Turn, rest: str) -> None:
     """Say what closing a poll would do, and let it wait to be confirmed."""
-    round_ = await running.meant(turn, rest)
+    round_ = await named.poll(turn, rest)
     if round_ is not None:
         form = forms.load((await stored_forms.by_id(turn.tx, round_.form_id)).body)
         answered, least = await answers.people(turn.tx, round_.id), turn.alliance.smallest_group
@@ -144,7 +144,7 @@ async def closed(turn: Turn, body: str) -> None:
 
     The clock closes it within seconds: little by little, for others wait behind this message.
     """
-    round_ = await running.meant(turn, body)
+    round_ = await named.poll(turn, body)
     if round_ is None:
         return
     await rounds.extend(turn.tx, round_.id, turn.now)

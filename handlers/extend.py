@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog import asking, forms, invited, running
+from handlers.dialog import asking, forms, invited, named
 from handlers.dialog.messages import CODE, WHEN, msg
 from handlers.dialog.turn import command
 from handlers.dialog.when import read_when, say_when
@@ -57,7 +57,7 @@ async def extending(turn: Turn, rest: str) -> None:
     if rest.strip() and not when:
         turn.say(UNTIL_WHEN)
         return
-    round_ = await running.meant(turn, rest)
+    round_ = await named.poll(turn, rest)
     if round_ is None:
         return
     closes_at = read_when(when, turn.now, turn.alliance.zone)

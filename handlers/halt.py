@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog import running
+from handlers.dialog import named
 from handlers.dialog.messages import NUMBER, msg
 from handlers.dialog.turn import command
 from storage import audit, batches, outbox
@@ -38,7 +38,7 @@ async def halting(turn: Turn, rest: str) -> None:
     if not rest.strip():
         turn.say(WHICH)
         return
-    batch = await running.broadcast(turn, rest)
+    batch = await named.broadcast(turn, rest)
     if batch is not None:
         cancelled = await halt(turn.tx, batch.id, turn.sender.member_id, turn.now)
         turn.say(HALTED, number=batch.id, cancelled=cancelled)

@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from handlers.dialog import asking, authority, confirming, forms, invited, proposing
+from handlers.dialog import asking, confirming, forms, invited, proposing
 from handlers.dialog import audience as expressions
 from handlers.dialog.forms import LONGEST_OPTION, LONGEST_QUESTION, Form, Option, Question
 from handlers.dialog.messages import CODE, NUMBER, WHEN, msg
@@ -167,21 +167,21 @@ def read(text: str) -> tuple[str, list[str], str, bool]:
 @command("POLL", "role")
 async def polling(turn: Turn, rest: str) -> None:
     """Show whom a poll would ask, and let it wait to be confirmed."""
-    found = await authority.required(turn, "poll")
-    if found is None:
+    begun = await proposing.begun(turn, "poll", rest)
+    if begun is None:
         return
-    to, text = proposing.addressed(rest)
+    to, audience, text = begun
     question, options, when, named = read(text)
     if not options:
         turn.say(HOW)
         return
     asked = form(turn.alliance, question, options, named=named)
-    lasts = read_when(when, turn.now, turn.alliance.zone) - turn.now if when else LASTS
-    audience = await authority.audience(turn, found, to)
+    zone, now = turn.alliance.zone, turn.now
+    closes_at = read_when(when, now, zone) if when else now + LASTS
     await _enough(turn.tx, turn.alliance, audience, asked)
-    body = {"form": asked.model_dump_json(), "closes_at": turn.now + lasts}
-    texts = await _shown(turn, audience, asked, turn.now + lasts)
-    await proposing.propose(turn, "poll", found, to, texts, body)
+    texts = await _shown(turn, audience, asked, closes_at)
+    body = {"to": to, "form": asked.model_dump_json(), "closes_at": closes_at}
+    await proposing.propose(turn, "poll", audience, texts, body)
 
 
 async def _shown(turn: Turn, audience: Audience, asked: Form, closes_at: int) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from handlers.dialog import authority, running
+from handlers.dialog import authority, named
 from handlers.dialog.messages import CODE, NUMBER, WHEN, msg
 from handlers.dialog.text import BEGINNING, quoting
 from handlers.dialog.turn import command
@@ -72,7 +72,7 @@ async def _standing(tx: Tx, batch: Batch) -> Standing:
 async def status_of(turn: Turn, rest: str) -> None:
     """Say how a broadcast stands; without its number or code what is under way, and what waits."""
     if rest.strip():
-        batch = await running.broadcast(turn, rest, "status")
+        batch = await named.broadcast(turn, rest, "status")
         if batch is not None:
             turn.reply(await _said(turn, batch))
         return

@@ -135,12 +135,13 @@ _OF = sql(
     "SELECT a.id, a.channel, a.value FROM member_addresses ma"
     " JOIN addresses a ON a.id = ma.address_id WHERE ma.member_id = :member_id ORDER BY a.id"
 )
-# The one that last worked, of those that can be reached.
-_BEST = sql(
-    "SELECT a.id, a.channel FROM member_addresses ma JOIN addresses a ON a.id = ma.address_id"
-    " WHERE ma.member_id = :member_id AND a.state = 'ok' AND a.stopped_at = 0"
+# The address of `{member}` that last worked, of those that can be reached.
+BEST = (
+    "FROM member_addresses ma JOIN addresses a ON a.id = ma.address_id"
+    " WHERE ma.member_id = {member} AND a.state = 'ok' AND a.stopped_at = 0"
     " ORDER BY a.worked_at DESC, a.id LIMIT 1"
 )
+_BEST = sql(f"SELECT a.id, a.channel {BEST.format(member=':member_id')}")
 _KNOWN = sql("SELECT id FROM addresses WHERE channel = :channel AND value = :value")
 
 

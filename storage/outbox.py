@@ -26,8 +26,9 @@ WAITING = "status IN ('queued', 'held', 'sending', 'unknown')"
 
 _REPLY = sql(
     "INSERT INTO outbox (kind, member_id, address_id, recipient, channel, text, choices,"
-    " language, round_id, question, queued_at, expires_at) VALUES (0, :member_id, :address_id,"
-    " :recipient, :channel, :text, :choices, :language, :round_id, :question, :now, :expires_at)"
+    " language, round_id, question, ticket_id, queued_at, expires_at) VALUES (0, :member_id,"
+    " :address_id, :recipient, :channel, :text, :choices, :language, :round_id, :question,"
+    " :ticket_id, :now, :expires_at)"
 )
 _QUOTE = sql(
     "INSERT INTO outbox (kind, member_id, address_id, channel, text, language, ticket_id,"
@@ -163,12 +164,16 @@ async def reply(
     question: int | None,
     now: int,
     expires_at: int,
+    ticket_id: int | None = None,
 ) -> None:
-    """Queue one direct reply. `question` is the one it opens in `round_id`, if any."""
+    """Queue one direct reply. `question` is the one it opens in `round_id`, if any.
+
+    `ticket_id` is the ticket of whose words some stand in it.
+    """
     await tx.post(
         _REPLY, member_id=member_id, address_id=address_id, recipient=recipient, channel=channel,
         text=text, choices=choices, language=language, round_id=round_id, question=question,
-        now=now, expires_at=expires_at,
+        ticket_id=ticket_id, now=now, expires_at=expires_at,
     )  # fmt: skip
     await tx.notify(OUTBOX)
 
@@ -182,11 +187,11 @@ async def quote(
     channel: str,
     text: str,
     language: str,
-    ticket_id: int | None,
+    ticket_id: int,
     now: int,
     expires_at: int,
 ) -> None:
-    """Queue a message about a ticket; with its number where it has somebody's words in it."""
+    """Queue a message about a ticket to one person, who did not ask for it just now."""
     await tx.post(
         _QUOTE, kind=kind, member_id=member_id, address_id=address_id, channel=channel, text=text,
         language=language, ticket_id=ticket_id, now=now, expires_at=expires_at,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from storage.addresses import BEST
 from storage.audience import where
 from storage.database import sql
 from storage.errors import Busy
@@ -29,12 +30,6 @@ _RESPONDENTS = (
     "FROM members m JOIN respondents w ON w.member_id = m.id AND w.round_id = :round_id"
     " WHERE m.state = 'member' AND m.stopped_at = 0"
 )
-# The address that last worked, of those that can be reached.
-_BEST = (
-    "FROM member_addresses ma JOIN addresses a ON a.id = ma.address_id"
-    " WHERE ma.member_id = m.id AND a.state = 'ok' AND a.stopped_at = 0"
-    " ORDER BY a.worked_at DESC, a.id LIMIT 1"
-)
 # PostgreSQL would read all addresses for every chunk, were it not told to look each up; and for
 # every member, as long as its statistics say nothing of people who were imported a minute ago.
 _BEST_BY_KEY = (
@@ -43,7 +38,7 @@ _BEST_BY_KEY = (
     " OFFSET 0) a WHERE ma.member_id = m.id ORDER BY a.worked_at DESC, a.id LIMIT 1"
 )
 _REACHED_BY: dict[Engine, str] = {
-    "sqlite": f"LEFT JOIN addresses x ON x.id = (SELECT a.id {_BEST})",
+    "sqlite": f"LEFT JOIN addresses x ON x.id = (SELECT a.id {BEST.format(member='m.id')})",
     "postgresql": f"LEFT JOIN LATERAL (SELECT a.id, a.channel {_BEST_BY_KEY}) x ON TRUE",
 }
 _QUEUE = (

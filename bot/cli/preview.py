@@ -10,9 +10,9 @@ import click
 from bot.alliance import tariffs_of
 from bot.app import channels_of
 from handlers.dialog.preview import preview
+from handlers.dialog.preview_words import clock_time, span
 from handlers.dialog.when import say_when
 from storage.errors import BadInput
-from storage.instant import DAY, local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,11 +51,11 @@ def lines(found: Preview, alliance: Alliance, *, at: int, ends_at: int, now: int
     parts = f"segments: {found.segments}, {found.longest} for each SMS"
     cost = ", ".join(f"{amount:,.2f} {currency}" for currency, amount in found.cost.items())
     yield f"{parts}; cost: {cost or 'none known'}"
-    yield f"takes: {_span(found.seconds)} at the channels' rate"
+    yield f"takes: {span(found.seconds)} at the channels' rate"
     if at > now:
         yield f"leaves: {say_when(at, now, alliance.zone)}"
     for until, people in sorted(found.held.items()):
-        yield f"held until {_clock(until, max(at, now), alliance)}: {people} (quiet hours)"
+        yield f"held until {clock_time(until, max(at, now), alliance)}: {people} (quiet hours)"
     if found.capped:
         yield f"held for a day or more: {found.capped} (had their messages of the day or the week)"
     if found.over_budget:
@@ -65,20 +65,6 @@ def lines(found: Preview, alliance: Alliance, *, at: int, ends_at: int, now: int
         yield f"read {language}, and get {next(iter(alliance.languages))}: {people}"
     if found.types_with_nobody:
         yield f"nobody of: {', '.join(found.types_with_nobody)}"
-
-
-def _span(seconds: int) -> str:
-    if seconds < 120:
-        return f"{seconds} s"
-    minutes = -(-seconds // 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _clock(until: int, start: int, alliance: Alliance) -> str:
-    """Return the time of day alone where the day is plain."""
-    if until - start < DAY:
-        return f"{local(until, alliance.zone):%H:%M}"
-    return say_when(until, start, alliance.zone)
 
 
 def asks() -> bool:

@@ -34,10 +34,6 @@ NOTED = msg("Thank you. We have: {answer}.", answer=f"4 {OPTION}")
 
 SIMPLER = msg("Send only one number. Like this: 2")
 
-# Kinds that one number does not answer, and those of which it chooses.
-IN_WORDS = {"text", "date", "several"}
-BY_ONE_NUMBER = {"choice", "yes_no", "ladder"}
-
 # Longest part of an answer in words that an echo repeats.
 ECHOED = 40
 
@@ -214,10 +210,11 @@ async def _unread(
         opened_at=sender.opened_at, answered_at=sender.answered_at, scratch=sender.scratch,
     )  # fmt: skip
     if not rests:
-        if tries > 1 and question.kind in BY_ONE_NUMBER:
+        kind = forms.kind(question.kind)
+        if tries > 1 and kind.BY_NUMBER and kind.choices(question, options, turn.language):
             turn.say(SIMPLER)
         else:
-            turn.reply(forms.kind(question.kind).retry(question, options, turn.language))
+            turn.reply(kind.retry(question, options, turn.language))
         return
     # The text is left out: it may say what the person would have answered.
     await tickets.add(
@@ -307,7 +304,7 @@ def _echo(
         kind = forms.kind(question.kind)
         answer = kind.shown(question, options, value, language)[:ECHOED]
         when = asking.by_when(turn.alliance, asked.closes_at, turn.now)
-        message = ECHO_DIGIT if by_digit and question.kind not in IN_WORDS else ECHO
+        message = ECHO_DIGIT if by_digit and kind.BY_NUMBER else ECHO
         text = message.say(
             language, question=asks, answer=answer, when=when, code=sender.round_code
         )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlers.dialog.messages import msg
-from handlers.dialog.text import digits, fold, sentence
-from handlers.dialog.turn import commands
+from handlers.dialog.text import digits, fold
+from handlers.dialog.turn import commands, mistakes_told
 from storage import pending
-from storage.errors import BadInput, NotFound
 from storage.instant import MINUTE
 
 if TYPE_CHECKING:
@@ -79,10 +78,8 @@ async def take(turn: Turn) -> bool:
             turn.say(GIVEN_UP)  # the phone has become somebody else's
             return True
         commands()  # each of which may have an act to be confirmed
-        try:  # what was asked for is read, and looked at, before anything is done
+        with mistakes_told(turn):
             await _ACTS[waiting.act](turn, waiting.body)
-        except (BadInput, NotFound) as error:
-            turn.reply(sentence(str(error)))
     else:
         await _miss(turn, waiting)
     return True

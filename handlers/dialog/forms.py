@@ -69,7 +69,12 @@ SKIPPED = Skipped()
 
 
 class Kind(Protocol):
-    """A kind of question: one module of `handlers.dialog.kinds`."""
+    """A kind of question: one module of `handlers.dialog.kinds`.
+
+    `BY_NUMBER` says that one number answers it.
+    """
+
+    BY_NUMBER: bool
 
     def read(
         self, question: Question, options: tuple[Option, ...], text: str

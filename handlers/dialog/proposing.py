@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from handlers.dialog import audience as expressions
-from handlers.dialog import authority, confirming, previewed
+from handlers.dialog import authority, confirming, preview_words
 from handlers.dialog.messages import msg
 from handlers.dialog.preview import preview
 from handlers.dialog.text import fold
@@ -16,7 +16,7 @@ from storage.errors import BadAudience
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from handlers.dialog.authority import Act, Reach
+    from handlers.dialog.authority import Act
     from handlers.dialog.turn import Turn
     from storage.audience import Audience
 
@@ -38,27 +38,37 @@ def addressed(rest: str) -> tuple[str, str]:
     return expressions.split("".join(behind))
 
 
+async def begun(turn: Turn, act: Act, rest: str) -> tuple[str, Audience, str] | None:
+    """Return the audience as it was typed and as it is covered, and what stands behind it.
+
+    None, and told so, for whoever may not. Raises BadAudience.
+    """
+    found = await authority.required(turn, act)
+    if found is None:
+        return None
+    to, text = addressed(rest)
+    return to, await authority.audience(turn, found, to), text
+
+
 async def propose(
-    turn: Turn, act: Act, found: Reach, to: str, texts: Mapping[str, str], body: dict[str, Any]
+    turn: Turn, act: Act, audience: Audience, texts: Mapping[str, str], body: dict[str, Any]
 ) -> None:
     """Show what telling an audience would do, and let it wait to be confirmed.
 
-    `to` is the audience as it was typed, `body` what the act keeps until then. Raises
-    BadAudience.
+    `body` is what the act keeps until then, with the audience as it was typed under `to`.
     """
-    audience = await authority.audience(turn, found, to)
     shown = await preview(turn.tx, turn.alliance, audience, texts, turn.tariffs, turn.now)
     if not shown.people:
         turn.say(NOBODY)
         return
     expression = expressions.show(audience)
-    kept = body | {"to": to, "audience": expression, "people": shown.people}
+    kept = body | {"audience": expression, "people": shown.people}
     code, buttons = await confirming.ask(turn, act, json.dumps(kept, ensure_ascii=False))
     text = next(iter(texts.values()))
     turn.reply(
-        previewed.short(turn, shown, code)
+        preview_words.short(turn, shown, code)
         if turn.one_question
-        else previewed.full(turn, shown, code, expression, text),
+        else preview_words.full(turn, shown, code, expression, text),
         buttons,
     )
 
@@ -83,6 +93,6 @@ async def confirmed(
         return None
     most = body["people"] + body["people"] // GROWTH
     if await recipients.people(turn.tx, audience, most + 1) > most:
-        await propose(turn, act, found, body["to"], texts, body)
+        await propose(turn, act, audience, texts, body)
         return None
     return audience

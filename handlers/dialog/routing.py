@@ -5,15 +5,15 @@ Duplicates and senders that are no persons never get here: `bot.intake` ends the
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from handlers.dialog import answering, asking, confirming, forgetting, late
 from handlers.dialog.messages import msg
 from handlers.dialog.stop import stop_word
-from handlers.dialog.text import clean, fold, read_digits, sentence, unmarked
-from handlers.dialog.turn import commands, words
+from handlers.dialog.text import clean, fold, read_digits, unmarked
+from handlers.dialog.turn import commands, mistakes_told, words
 from storage import addresses, roles, tickets
-from storage.errors import BadInput, NotFound
 from storage.instant import DAY
 
 if TYPE_CHECKING:
@@ -150,13 +150,8 @@ async def _call(turn: Turn, command: Command, rest: str) -> None:
     if command.who == "member" and not turn.is_member:
         turn.say(MEMBERS_ONLY, alliance=turn.alliance.name)
         return
-    if command.who != "role":
+    with mistakes_told(turn) if command.who == "role" else nullcontext():
         await command.run(turn, rest)
-        return
-    try:  # what they ask for is read, and looked at, before anything is done
-        await command.run(turn, rest)
-    except (BadInput, NotFound) as error:
-        turn.reply(sentence(str(error)))
 
 
 async def _is_theirs(turn: Turn, command: Command) -> bool:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import handlers
 from handlers.dialog.messages import Message, command_word
-from handlers.dialog.text import fold
+from handlers.dialog.text import fold, sentence
 from storage import barred
+from storage.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from zoneinfo import ZoneInfo
 
     from handlers.dialog.manners import Manners
@@ -143,6 +145,18 @@ class Turn:
         """Answer with a text; see Reply."""
         reply = Reply(text, choices, round_id, question, self.forgotten, ticket)
         self.replies.append(reply)
+
+
+@contextmanager
+def mistakes_told(turn: Turn) -> Iterator[None]:
+    """Tell whoever asked what is wrong with it.
+
+    For what reads, and looks at, all that was asked for before it does anything.
+    """
+    try:
+        yield
+    except (BadInput, NotFound) as error:
+        turn.reply(sentence(str(error)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Checkpoints:
         """Let the writer move what is left, where that is little and the log is long enough."""
         if self._rest:
             self._rest = False
-            with contextlib.suppress(sqlite3.Error):  # what is wrong with the file, a unit meets
+            with contextlib.suppress(sqlite3.Error, ValueError):  # a unit meets what is wrong
                 await writer.execute(_MOVE)
 
     async def close(self) -> None:

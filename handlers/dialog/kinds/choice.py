@@ -10,6 +10,9 @@ from handlers.dialog.text import digits
 
 if TYPE_CHECKING:
     from handlers.dialog.forms import Option, Question, Skipped
+    from handlers.dialog.messages import Message
+
+BY_NUMBER = True
 
 SKIP = msg("0 Skip.")
 SEND_NUMBER = msg("Send one number.")
@@ -37,9 +40,15 @@ def read(question: Question, options: tuple[Option, ...], text: str) -> str | Sk
 
 def tail(question: Question, options: tuple[Option, ...], language: str) -> str:
     """See Kind.tail."""
-    listed = " ".join(f"{n} {said(o.text, language)}" for n, o in enumerate(options, 1))
-    end = " " + SKIP.say(language) if question.skippable else ""
-    return f"{listed}{end} {SEND_NUMBER.say(language)}"
+    return listed(question, options, language, SEND_NUMBER)
+
+
+def listed(question: Question, options: tuple[Option, ...], language: str, how: Message) -> str:
+    """Return the options with their numbers, whether they can be skipped, and how to answer."""
+    parts = [f"{n} {said(o.text, language)}" for n, o in enumerate(options, 1)]
+    if question.skippable:
+        parts.append(SKIP.say(language))
+    return " ".join([*parts, how.say(language)])
 
 
 def shown(question: Question, options: tuple[Option, ...], value: str, language: str) -> str:

@@ -17,6 +17,8 @@ from handlers.dialog.when import ENGLISH
 if TYPE_CHECKING:
     from handlers.dialog.forms import Option, Question, Skipped
 
+BY_NUMBER = False
+
 # These also keep out the years of other calendars, such as the Persian 1405 and the Thai 2569.
 LEAST_YEAR = 1900
 MOST_YEAR = 2100

@@ -15,6 +15,8 @@ from handlers.dialog.messages import msg
 if TYPE_CHECKING:
     from handlers.dialog.forms import Question, Skipped
 
+BY_NUMBER = True
+
 NUMBERS = range(1, 6)
 _KEPT = tuple(Option(value=str(number - 1), text={}) for number in NUMBERS)
 

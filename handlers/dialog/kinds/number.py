@@ -11,6 +11,8 @@ from handlers.dialog.text import digits
 if TYPE_CHECKING:
     from handlers.dialog.forms import Option, Question, Skipped
 
+BY_NUMBER = True
+
 MOST_DIGITS = 12
 
 SEND = msg("Send a number.")

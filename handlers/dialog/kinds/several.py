@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog.forms import SKIPPED, said
+from handlers.dialog.forms import SKIPPED
 from handlers.dialog.kinds import choice
 from handlers.dialog.messages import msg
 from handlers.dialog.text import read_digits
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from handlers.dialog.forms import Option, Question, Skipped
+
+BY_NUMBER = False
 
 BETWEEN = ","  # the values of one answer, as they are kept: no option's value has a comma
 
@@ -59,10 +61,7 @@ def _numbers(group: str, offered: Collection[str]) -> list[str]:
 
 def tail(question: Question, options: tuple[Option, ...], language: str) -> str:
     """See Kind.tail."""
-    parts = [f"{n} {said(o.text, language)}" for n, o in enumerate(options, 1)]
-    if question.skippable:
-        parts.append(choice.SKIP.say(language))
-    return " ".join([*parts, SEND_ALL.say(language)])
+    return choice.listed(question, options, language, SEND_ALL)
 
 
 def shown(question: Question, options: tuple[Option, ...], value: str, language: str) -> str:

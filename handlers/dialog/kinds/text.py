@@ -11,6 +11,8 @@ from handlers.dialog.text import digits, unmarked
 if TYPE_CHECKING:
     from handlers.dialog.forms import Option, Question, Skipped
 
+BY_NUMBER = False
+
 LONGEST = 160
 
 SEND = msg("Send a few words.")

@@ -11,6 +11,8 @@ from handlers.dialog.messages import msg
 if TYPE_CHECKING:
     from handlers.dialog.forms import Question, Skipped
 
+BY_NUMBER = True
+
 YES = msg("Yes")
 NO = msg("No")
 

@@ -111,3 +111,4 @@ def test_every_kind_of_question_speaks_for_itself():
     for name in names:
         for act in ("read", "tail", "shown", "choices", "retry"):
             assert callable(getattr(forms.kind(name), act)), (name, act)
+        assert isinstance(forms.kind(name).BY_NUMBER, bool), name

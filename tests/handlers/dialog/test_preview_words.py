@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.dialog import previewed
+from handlers.dialog import preview_words
 from handlers.dialog.preview import Preview
 from handlers.dialog.text import plain, segments
 from storage.instant import HOUR
@@ -32,8 +32,8 @@ async def said(store, one_question, **fields):
     async def run(turn):
         found = Preview(**(PLAIN | fields))
         if one_question:
-            return previewed.short(turn, found, "4821")
-        return previewed.full(turn, found, "4821", "nima", "Water is off")
+            return preview_words.short(turn, found, "4821")
+        return preview_words.full(turn, found, "4821", "nima", "Water is off")
 
     return (await store.turn(1, run))[0]
 
@@ -80,7 +80,7 @@ async def test_all_of_it_at_its_longest_takes_two_segments(store):
 
 async def test_what_still_does_not_fit_goes_last_first(store, monkeypatch):
     """Of a language whose letters take more room: what it costs is always there."""
-    monkeypatch.setattr(previewed, "MOST_SEGMENTS", 1)
+    monkeypatch.setattr(preview_words, "MOST_SEGMENTS", 1)
     text = await said(store, one_question=True, **ALL)
     assert "2000000 SMS" in text
     assert "Nobody" not in text

@@ -25,7 +25,7 @@ def _first(rest: str) -> str:
     return words[0].strip(".,:;!?()")[:19] if words else ""
 
 
-async def meant(turn: Turn, rest: str) -> Round | None:
+async def poll(turn: Turn, rest: str) -> Round | None:
     """Return the open poll whose code a text begins with; None, and told so, where they can't.
 
     Raises NotFound.

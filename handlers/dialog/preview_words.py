@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from handlers.dialog.preview import Preview
-    from handlers.dialog.turn import Turn
+    from handlers.dialog.turn import Alliance, Turn
 
 MOST_SEGMENTS = 2
 COST = "100,000.00 USD"
@@ -77,7 +77,7 @@ def _money(turn: Turn, found: Preview) -> Iterator[Part]:
             "people": found.people,
             "segments": found.segments,
             "cost": cost or NO_COST.say(turn.language),
-            "span": _span(found.seconds),
+            "span": span(found.seconds),
         },
     )
 
@@ -88,7 +88,7 @@ def _who(turn: Turn, found: Preview, *, few: bool = False) -> Iterator[Part]:
     if few and held:
         held = [(held[-1][0], sum(people for _, people in held))]
     for until, people in held:
-        yield HELD, {"when": _clock(turn, until), "people": people}
+        yield HELD, {"when": clock_time(until, turn.now, turn.alliance), "people": people}
     for count, message in (
         (found.capped, CAPPED),
         (found.unreachable, UNREACHABLE),
@@ -112,16 +112,16 @@ def _missing(found: Preview) -> Iterator[Part]:
         yield NOBODY_OF, {"types": ", ".join(found.types_with_nobody)}
 
 
-def _span(seconds: int) -> str:
+def span(seconds: int) -> str:
+    """Return how long something takes, in the units that suit it."""
     if seconds < 120:
         return f"{seconds} s"
     minutes = -(-seconds // 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _clock(turn: Turn, until: int) -> str:
-    """Return the time of day alone where the day is plain."""
-    zone = turn.alliance.zone
-    if until - turn.now < DAY:
-        return f"{local(until, zone):%H:%M}"
-    return say_when(until, turn.now, zone)
+def clock_time(until: int, start: int, alliance: Alliance) -> str:
+    """Return an instant after `start`; the time of day alone where the day is plain."""
+    if until - start < DAY:
+        return f"{local(until, alliance.zone):%H:%M}"
+    return say_when(until, start, alliance.zone)
