@@ -148,6 +148,11 @@ _PRUNE = sql_chosen(
     " AND queued_at < :before AND status NOT IN ('queued', 'held', 'sending')"
     " ORDER BY queued_at LIMIT :most]"
 )
+# What was sent about a ticket is no reply, and its words are somebody's all the same.
+_PRUNE_TICKETS = sql_chosen(
+    "DELETE FROM outbox WHERE id IN [SELECT id FROM outbox WHERE ticket_id IS NOT NULL"
+    " AND queued_at < :before AND status NOT IN ('queued', 'held', 'sending') LIMIT :most]"
+)
 
 
 async def reply(
@@ -323,8 +328,10 @@ async def erase(tx: Tx, member_id: int, now: int) -> None:
 
 
 async def prune(tx: Tx, before: int, most: int) -> int:
-    """Delete replies older than an instant, a bounded number at once, save what still waits.
+    """Delete replies, and what tickets were about, older than an instant; not what still waits.
 
-    Of one whose outcome is not known yet by then it never will be.
+    Returns how many of one or the other, `most` at once. What has no known outcome by then
+    never will.
     """
-    return await tx.run(_PRUNE[tx.engine], before=before, most=most)
+    replies = await tx.run(_PRUNE[tx.engine], before=before, most=most)
+    return max(replies, await tx.run(_PRUNE_TICKETS[tx.engine], before=before, most=most))

@@ -127,11 +127,29 @@ def grant(path: Path, address: str, role: str, platform: str | None) -> None:
     documenter, facilitator, secretariat, coordinator and support.
     """
     read = roles.read(role)
-    fresh = run(path, lambda session: _grant(session, address, read, platform))
+    fresh = run(path, lambda session: _role(session, address, read, platform, give=True))
     click.echo("granted" if fresh else "granted before")
 
 
-async def _grant(session: Session, address: str, role: Role, code: str | None) -> bool:
+@members.command(epilog="Example: switchboard members revoke +12025550123 coordinator")
+@click.argument("address")
+@click.argument("role")
+@click.option("--platform", metavar="CODE", help="Where; the whole alliance if not said.")
+@with_config
+def revoke(path: Path, address: str, role: str, platform: str | None) -> None:
+    """Take a role on a platform away from the member with ADDRESS; see `grant`.
+
+    What they have proposed and not confirmed yet can't be confirmed any more.
+    """
+    read = roles.read(role)
+    had = run(path, lambda session: _role(session, address, read, platform, give=False))
+    click.echo("revoked" if had else "they did not have it")
+
+
+async def _role(
+    session: Session, address: str, role: Role, code: str | None, *, give: bool
+) -> bool:
+    """Give a role or take it away; False where that changes nothing."""
     values = {
         name: _value(address, session.alliance.country, is_number=channel.traits.segments)
         for name, channel in channels_of(session.settings).items()
@@ -143,10 +161,14 @@ async def _grant(session: Session, address: str, role: Role, code: str | None) -
         where = await platforms.by_code(tx, code) if code else await platforms.root(tx)
         if where is None:
             raise NotFound('there is no platform: switchboard platforms add CODE "Name"')
-        fresh = await roles.grant(tx, member_id, where.id, role, None, now)
-        if fresh:
-            await audit.add(tx, f"grant {role}", "member", member_id, now)
-        return fresh
+        if give:
+            changed = await roles.grant(tx, member_id, where.id, role, None, now)
+        else:
+            changed = await roles.revoke(tx, member_id, where.id, role)
+        if changed:
+            act = "grant" if give else "revoke"
+            await audit.add(tx, f"{act} {role}", "member", member_id, now)
+        return changed
 
     return await session.write(unit)
 

@@ -64,6 +64,7 @@ EMPTY = {
     "outbox._BLANK_QUOTES": "they are no coordinator",
     "outbox._BLANK_TICKETS": "no coordinator was told of their question",
     "outbox._BLANK_TICKETS_OF": "as above",
+    "outbox._PRUNE_TICKETS": "as above",
     "roles._REVOKE_ALL": "they have none",
     "claims._TOLD": "nobody of them was told anything of late",
     "dialogs._OPEN": "the question was answered long ago",

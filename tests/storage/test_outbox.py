@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage import addresses, members, outbox
+from storage import addresses, members, outbox, tickets
 
 NOW = 1_900_000_000_000
 DAY = 86_400_000
@@ -153,6 +153,28 @@ async def test_old_replies_are_pruned(database, put):
     assert await column(database, "status") == ["queued", "sent", "sent"]
     attempts = await database.read(lambda tx: tx.rows("SELECT * FROM attempts"))
     assert attempts == []
+
+
+async def test_what_a_ticket_was_about_is_pruned(database, member):
+    """Though it was no reply: it has somebody's words in it."""
+    member_id, address_id = member
+    ticket = await database.write(
+        lambda tx: tickets.add(
+            tx, member_id=member_id, address_id=None, kind="question", text="When?", now=NOW
+        )
+    )
+
+    async def told(tx, at):
+        await outbox.quote(
+            tx, kind=outbox.SOLICITED, member_id=member_id, address_id=address_id, channel="sms",
+            text="1: When?", language="en", ticket_id=ticket, now=at, expires_at=at + DAY,
+        )  # fmt: skip
+
+    await database.write(lambda tx: told(tx, NOW - DAY))
+    await database.write(lambda tx: told(tx, NOW))
+    await database.write(lambda tx: tx.run("UPDATE outbox SET status = 'sent'"))
+    assert await database.write(lambda tx: outbox.prune(tx, NOW, 9)) == 1
+    assert await column(database, "queued_at") == [NOW]
 
 
 async def test_the_words_to_an_address_are_blanked(database, put, member):

@@ -99,6 +99,17 @@ def test_a_role_is_given_once(switchboard, read, address):
     assert acts == [("grant coordinator", None, "member", 1)]
 
 
+def test_a_role_is_taken_away_again(switchboard, read):
+    """Once; and it is audited."""
+    switchboard("members", "grant", "+12025550100", "coordinator")
+    taken = ("members", "revoke", "+12025550100", "coordinator")
+    assert switchboard(*taken).stdout == "revoked\n"
+    assert switchboard(*taken).stdout == "they did not have it\n"
+    assert read(lambda tx: roles.of(tx, 1)) == []
+    rows = read(lambda tx: tx.rows("SELECT act FROM audit"))
+    assert [row["act"] for row in rows][-2:] == ["grant coordinator", "revoke coordinator"]
+
+
 def test_a_role_on_a_platform(switchboard, read):
     """--platform says where a role holds."""
     switchboard("members", "grant", "+12025550101", "support", "--platform", "NIMA")
