@@ -101,7 +101,8 @@ members = Table(
     _ref("organisation_id", "organisations"), _text("language"),
     _number("created_at", None), _number("joined_at"), _number("stopped_at"), _flag("introduced"),
     _flag("asked_again"),
-    _one_of("state", "joining", "member", "erased"),
+    # "merged": an earlier self of somebody who linked two phones, kept for UNLINK.
+    _one_of("state", "joining", "member", "merged", "erased"),
     Index("ix_members_platform_id", "platform_id"),
 )  # fmt: skip
 
@@ -112,6 +113,8 @@ addresses = Table(
     # Automatic replies in the present hour and day, and notices given, against loops.
     _number("hour_at"), _number("hour_replies"), _number("day_at"), _number("day_replies"),
     _number("ticket_at"),
+    # Wrong codes of LINK since an instant.
+    _number("missed_at"), _number("misses"),
     UniqueConstraint("channel", "value"),
     _one_of("state", "ok", "dead", "blocked", "carrier", "group", "hidden"),
 )  # fmt: skip
@@ -121,6 +124,8 @@ Table(
     Column("member_id", Id, ForeignKey("members.id"), primary_key=True),
     Column("address_id", Id, ForeignKey("addresses.id"), primary_key=True),
     _number("linked_at", None),
+    # The member whose phone this was before two became one.
+    _ref("came_from", "members"),
     Index("ix_member_addresses_address_id", "address_id"),
     sqlite_with_rowid=False,
 )  # fmt: skip
@@ -148,6 +153,14 @@ Table(
     "barred", metadata, Column("hash", Text, primary_key=True),
     _text("reason", None), _number("at", None),
     _one_of("reason", "stopped", "no", "erased"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+# Drafts of a language that a coordinator has accepted as they are: by a digest of its texts.
+Table(
+    "accepted_drafts", metadata, Column("language", Text, primary_key=True),
+    Column("digest", Text, primary_key=True), _ref("by_member_id", "members"),
+    _number("at", None),
     sqlite_with_rowid=False,
 )  # fmt: skip
 
@@ -220,7 +233,7 @@ Table(
     _where("ix_tickets_open", "created_at", where="state = 'open'"),
     _where(
         "ix_tickets_overdue", "created_at",
-        where="state = 'open' AND overdue_at = 0 AND kind IN ('question', 'media')",
+        where="state = 'open' AND overdue_at = 0 AND kind IN ('question', 'media', 'call')",
     ),
 )  # fmt: skip
 
@@ -266,6 +279,8 @@ Table(
     _text("channel", None), _text("status", "queued"), _text("reason"), _number("until_at"),
     _text("text"), _text("choices"), _text("language"),
     _ref("round_id", "rounds"), Column("question", SmallInteger),
+    # A picture that goes with the text, by name; the provider's message that this one replaces.
+    _text("picture"), _text("edits"),
     # Whose words a message to a coordinator has in it.
     _ref("ticket_id", "tickets"),
     _number("attempt"), _number("tries"), _number("lease_until"), _text("provider_id"),

@@ -28,7 +28,7 @@ _OPEN = sql(
 )
 _OPEN_OF = sql(
     "SELECT id, text, media FROM tickets WHERE address_id = :address_id AND state = 'open'"
-    " AND kind IN ('question', 'media') ORDER BY id DESC LIMIT :most"
+    " AND kind IN ('question', 'media', 'call') ORDER BY id DESC LIMIT :most"
 )
 # Of people on some platforms and below them, or of anybody.
 _BELOW = (
@@ -36,7 +36,10 @@ _BELOW = (
     " UNION SELECT p.id FROM platforms p JOIN below ON p.parent_id = below.id) "
 )
 # What was blanked since has nothing to answer.
-_ASKED = "t.state = 'open' AND t.kind IN ('question', 'media') AND (t.text <> '' OR t.media <> '')"
+_ASKED = (
+    "t.state = 'open' AND t.kind IN ('question', 'media', 'call')"
+    " AND (t.text <> '' OR t.media <> '')"
+)
 _WAITING = sql(
     f"SELECT t.id, t.text, t.media FROM tickets t WHERE {_ASKED} ORDER BY t.created_at LIMIT :most"
 )

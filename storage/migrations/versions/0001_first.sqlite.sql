@@ -11,6 +11,8 @@ CREATE TABLE addresses (
     day_at BIGINT DEFAULT 0 NOT NULL,
     day_replies BIGINT DEFAULT 0 NOT NULL,
     ticket_at BIGINT DEFAULT 0 NOT NULL,
+    missed_at BIGINT DEFAULT 0 NOT NULL,
+    misses BIGINT DEFAULT 0 NOT NULL,
     CONSTRAINT pk_addresses PRIMARY KEY (id),
     CONSTRAINT uq_addresses_channel_value UNIQUE (channel, value),
     CONSTRAINT ck_addresses_state CHECK (state IN ('ok', 'dead', 'blocked', 'carrier', 'group', 'hidden'))
@@ -108,12 +110,22 @@ CREATE TABLE members (
     introduced BOOLEAN DEFAULT FALSE NOT NULL,
     asked_again BOOLEAN DEFAULT FALSE NOT NULL,
     CONSTRAINT pk_members PRIMARY KEY (id),
-    CONSTRAINT ck_members_state CHECK (state IN ('joining', 'member', 'erased')),
+    CONSTRAINT ck_members_state CHECK (state IN ('joining', 'member', 'merged', 'erased')),
     CONSTRAINT fk_members_platform_id FOREIGN KEY(platform_id) REFERENCES platforms (id),
     CONSTRAINT fk_members_organisation_id FOREIGN KEY(organisation_id) REFERENCES organisations (id)
 );
 
 CREATE INDEX ix_members_platform_id ON members (platform_id);
+
+CREATE TABLE accepted_drafts (
+    language TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    by_member_id INTEGER,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_accepted_drafts PRIMARY KEY (language, digest),
+    CONSTRAINT fk_accepted_drafts_by_member_id FOREIGN KEY(by_member_id) REFERENCES members (id)
+)
+ WITHOUT ROWID;
 
 CREATE TABLE consents (
     id INTEGER NOT NULL,
@@ -135,9 +147,11 @@ CREATE TABLE member_addresses (
     member_id INTEGER NOT NULL,
     address_id INTEGER NOT NULL,
     linked_at BIGINT NOT NULL,
+    came_from INTEGER,
     CONSTRAINT pk_member_addresses PRIMARY KEY (member_id, address_id),
     CONSTRAINT fk_member_addresses_member_id FOREIGN KEY(member_id) REFERENCES members (id),
-    CONSTRAINT fk_member_addresses_address_id FOREIGN KEY(address_id) REFERENCES addresses (id)
+    CONSTRAINT fk_member_addresses_address_id FOREIGN KEY(address_id) REFERENCES addresses (id),
+    CONSTRAINT fk_member_addresses_came_from FOREIGN KEY(came_from) REFERENCES members (id)
 )
  WITHOUT ROWID;
 
@@ -221,7 +235,7 @@ CREATE INDEX ix_tickets_member_id ON tickets (member_id);
 
 CREATE INDEX ix_tickets_open ON tickets (created_at) WHERE state = 'open';
 
-CREATE INDEX ix_tickets_overdue ON tickets (created_at) WHERE state = 'open' AND overdue_at = 0 AND kind IN ('question', 'media');
+CREATE INDEX ix_tickets_overdue ON tickets (created_at) WHERE state = 'open' AND overdue_at = 0 AND kind IN ('question', 'media', 'call');
 
 CREATE TABLE answers (
     round_id INTEGER NOT NULL,
@@ -339,6 +353,8 @@ CREATE TABLE outbox (
     language TEXT DEFAULT '' NOT NULL,
     round_id INTEGER,
     question SMALLINT,
+    picture TEXT DEFAULT '' NOT NULL,
+    edits TEXT DEFAULT '' NOT NULL,
     ticket_id INTEGER,
     attempt BIGINT DEFAULT 0 NOT NULL,
     tries BIGINT DEFAULT 0 NOT NULL,
