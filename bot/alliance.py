@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from bot import numbers
 from handlers.dialog.manners import Manners, Quiet
 from handlers.dialog.preview import Tariff
-from handlers.dialog.turn import Alliance, StakeholderType
+from handlers.dialog.turn import Alliance, Numbers, StakeholderType
+from storage.errors import BadNumber
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,3 +54,19 @@ def tariffs_of(channels: Mapping[str, Channel]) -> dict[str, Tariff]:
         )
         for name, channel in channels.items()
     }
+
+
+def numbers_of(channels: Mapping[str, Channel], country: str) -> Numbers | None:
+    """Return how phone numbers are read, and the first channel that reaches them, if any does."""
+    found = next((channel for channel in channels.values() if channel.traits.segments), None)
+    if found is None:
+        return None
+    countries = found.traits.countries
+
+    def read(text: str) -> str:
+        number = numbers.e164(text, country)
+        if not numbers.is_in(number, countries):
+            raise BadNumber("we don't write to numbers of that country")
+        return number
+
+    return Numbers(found.name, read)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot import faults, notices, numbers
-from bot.alliance import tariffs_of
+from bot.alliance import numbers_of, tariffs_of
 from bot.channels.base import (
     GroupCommand,
     GroupMoved,
@@ -62,6 +62,7 @@ class Intake:
         self._alliance = alliance
         self._channels = channels
         self._tariffs = tariffs_of(channels)
+        self._numbers = numbers_of(channels, alliance.country)
         self._count = count
         self._now = now
 
@@ -170,6 +171,7 @@ class Intake:
             phone_language=event.language,
             draw=_code,
             tariffs=self._tariffs,
+            numbers=self._numbers,
             replayed=replayed,
         )
         await routing.route(turn)

@@ -61,6 +61,15 @@ class Sender(NamedTuple):
     coming: bool
 
 
+class Phone(NamedTuple):
+    """One address of a person; `came_from` is the member whose it was before they were one."""
+
+    address_id: int
+    channel: str
+    value: str
+    came_from: int | None
+
+
 _ADD = sql(
     "INSERT INTO addresses (channel, value, created_at) VALUES (:channel, :value, :now)"
     " ON CONFLICT (channel, value) DO UPDATE SET value = addresses.value RETURNING id"
@@ -134,6 +143,17 @@ _RENAME = sql(
 _OF = sql(
     "SELECT a.id, a.channel, a.value FROM member_addresses ma"
     " JOIN addresses a ON a.id = ma.address_id WHERE ma.member_id = :member_id ORDER BY a.id"
+)
+_LINKED = sql(
+    "SELECT a.id, a.channel, a.value, ma.came_from FROM member_addresses ma"
+    " JOIN addresses a ON a.id = ma.address_id WHERE ma.member_id = :member_id"
+    " ORDER BY ma.linked_at DESC, a.id DESC"
+)
+_OWNERS = sql("SELECT COUNT(*) FROM member_addresses WHERE address_id = :id")
+_MISSES = sql("SELECT misses FROM addresses WHERE id = :id AND missed_at > :since")
+_MISSED = sql(
+    "UPDATE addresses SET misses = CASE WHEN missed_at > :since THEN misses + 1 ELSE 1 END,"
+    " missed_at = CASE WHEN missed_at > :since THEN missed_at ELSE :now END WHERE id = :id"
 )
 # The address of `{member}` that last worked, of those that can be reached.
 BEST = (
@@ -235,6 +255,28 @@ async def of(tx: Tx, member_id: int) -> list[tuple[int, str, str]]:
     """Return the id, channel and value of each address of a person."""
     rows = await tx.rows(_OF, member_id=member_id)
     return [(int(row[0]), str(row[1]), str(row[2])) for row in rows]
+
+
+async def linked(tx: Tx, member_id: int) -> list[Phone]:
+    """Return each address of a person, the one that was linked last first."""
+    return [Phone._make(row) for row in await tx.rows(_LINKED, member_id=member_id)]
+
+
+async def owners(tx: Tx, address_id: int) -> int:
+    """Return how many people an address belongs to."""
+    [[found]] = await tx.rows(_OWNERS, id=address_id)
+    return int(found)
+
+
+async def misses(tx: Tx, address_id: int, since: int) -> int:
+    """Return how many wrong codes an address has given since an instant, its first after it."""
+    row = await tx.row(_MISSES, id=address_id, since=since)
+    return int(row[0]) if row else 0
+
+
+async def missed(tx: Tx, address_id: int, since: int, now: int) -> None:
+    """Count a wrong code; those that began before `since` are forgotten."""
+    await tx.post(_MISSED, id=address_id, since=since, now=now)
 
 
 async def best(tx: Tx, member_id: int) -> tuple[int, str] | None:

@@ -10,7 +10,7 @@ from storage.database import sql
 if TYPE_CHECKING:
     from storage.database import Row, Tx
 
-State = Literal["joining", "member", "erased"]
+State = Literal["joining", "member", "merged", "erased"]
 
 # What a person may set of themselves; each names a column.
 Field = Literal["language", "platform_id", "type", "sector", "organisation_id", "name", "alias"]
@@ -55,7 +55,8 @@ _START = sql("UPDATE members SET stopped_at = 0 WHERE id = :id")
 _ASK_AGAIN = sql("UPDATE members SET asked_again = TRUE WHERE id = :id AND asked_again = FALSE")
 _BLANK = sql(
     "UPDATE members SET state = 'erased', alias = '', name = '', type = '', sector = '',"
-    " organisation_id = NULL, platform_id = NULL, language = '' WHERE id = :id"
+    " organisation_id = NULL, platform_id = NULL, language = '' WHERE id = :id OR id IN"
+    " (SELECT ma.came_from FROM member_addresses ma WHERE ma.member_id = :id)"
 )
 _UNLINK = sql("DELETE FROM member_addresses WHERE member_id = :id")
 _LIST = sql(
@@ -63,7 +64,7 @@ _LIST = sql(
     " m.stopped_at, COALESCE(o.name, '') AS organisation"
     " FROM members m LEFT JOIN platforms p ON p.id = m.platform_id"
     " LEFT JOIN organisations o ON o.id = m.organisation_id"
-    " WHERE m.id > :after AND m.state <> 'erased' ORDER BY m.id LIMIT :most"
+    " WHERE m.id > :after AND m.state IN ('joining', 'member') ORDER BY m.id LIMIT :most"
 )
 _SETS = {
     field: sql(f"UPDATE members SET {field} = :value WHERE id = :id")
@@ -132,9 +133,9 @@ async def ask_again(tx: Tx, member_id: int) -> bool:
 
 
 async def blank(tx: Tx, member_id: int) -> None:
-    """Leave only the number of a person's row, and part it from every address."""
-    await tx.run(_UNLINK, id=member_id)
+    """Leave only the ids of a person and their earlier selves, parted from every address."""
     await tx.run(_BLANK, id=member_id)
+    await tx.run(_UNLINK, id=member_id)
 
 
 async def listed(tx: Tx, after: int, most: int) -> list[Row]:

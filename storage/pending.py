@@ -34,6 +34,10 @@ _GET = sql(
     "SELECT id, member_id, act, code, body, tries FROM pending"
     " WHERE address_id = :address_id AND expires_at > :now"
 )
+_BY_CODE = sql(
+    "SELECT p.member_id, a.channel, a.value FROM pending p JOIN addresses a ON a.id = p.address_id"
+    " WHERE p.act = :act AND p.code = :code AND p.expires_at > :now AND p.member_id IS NOT NULL"
+)
 _MISSED = sql("UPDATE pending SET tries = tries + 1 WHERE id = :id")
 _END = sql("DELETE FROM pending WHERE address_id = :address_id")
 _EXPIRE = sql("DELETE FROM pending WHERE expires_at <= :now")
@@ -59,6 +63,12 @@ async def get(tx: Tx, address_id: int, now: int) -> Pending | None:
     """Return what an address was asked to confirm, if its time is not over."""
     row = await tx.row(_GET, address_id=address_id, now=now)
     return Pending(*row) if row else None
+
+
+async def by_code(tx: Tx, act: str, code: str, now: int) -> list[tuple[int, str, str]]:
+    """Return (member, channel, value) of each who was given a code for an act: one, as a rule."""
+    rows = await tx.rows(_BY_CODE, act=act, code=code, now=now)
+    return [(int(row[0]), str(row[1]), str(row[2])) for row in rows]
 
 
 async def missed(tx: Tx, pending_id: int) -> None:

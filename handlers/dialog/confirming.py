@@ -66,7 +66,7 @@ async def take(turn: Turn) -> bool:
     if not says_no and (len(found) != 4 or not found.isdigit()):
         return False
     waiting = await pending.get(turn.tx, turn.sender.address_id, turn.now)
-    if waiting is None:
+    if waiting is None or not (says_no or len(waiting.code) == len(found)):
         if pressed:  # a second time, or too late
             turn.say(NOTHING_WAITS)
         return bool(pressed)

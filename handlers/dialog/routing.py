@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from handlers.dialog import answering, asking, confirming, forgetting, late
+from handlers.dialog import answering, asking, confirming, forgetting, late, linking
 from handlers.dialog.messages import msg
 from handlers.dialog.stop import stop_word
 from handlers.dialog.text import clean, fold, read_digits, unmarked
@@ -56,7 +56,9 @@ async def _routed(turn: Turn) -> None:
     if await _stop_start_help(turn) or await _choice(turn):
         return
     if turn.kind in ("media", "contact"):
-        await _ticket(turn)
+        with mistakes_told(turn):
+            if not await linking.shared(turn):
+                await _ticket(turn)
         return
     if turn.kind == "start":
         await commands()["JOIN"].run(turn, turn.text)

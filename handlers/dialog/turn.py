@@ -62,6 +62,18 @@ class Alliance:
 
 
 @dataclass(frozen=True, slots=True)
+class Numbers:
+    """How phone numbers are read, and `channel`, by which they are reached.
+
+    `read` returns a number as +digits (E.164). It raises BadNumber for what is none, or lies
+    outside the countries where the channel writes.
+    """
+
+    channel: str
+    read: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """One text to the person who wrote; `question` is the one it opens in `round_id`.
 
@@ -86,6 +98,7 @@ class Turn:
     under which the message is kept. `phone_language` is the tag ("pt-br") of the language that
     the phone is set to, "" where the channel does not tell. `replayed` says that it came long
     ago, at `now`. `draw` draws a confirmation's code. `tariffs` say what each channel costs.
+    `numbers` is None where no channel reaches phone numbers.
     """
 
     tx: Tx
@@ -103,6 +116,7 @@ class Turn:
     phone_language: str = ""
     draw: Callable[[], str] = lambda: "0000"
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
+    numbers: Numbers | None = None
     replies: list[Reply] = field(default_factory=list)
     forgotten: bool = False
     replayed: bool = False
