@@ -53,10 +53,15 @@ _JOIN = sql(
 _STOP = sql("UPDATE members SET stopped_at = :now WHERE id = :id AND stopped_at = 0")
 _START = sql("UPDATE members SET stopped_at = 0 WHERE id = :id")
 _ASK_AGAIN = sql("UPDATE members SET asked_again = TRUE WHERE id = :id AND asked_again = FALSE")
-_BLANK = sql(
+_BLANKED = (
     "UPDATE members SET state = 'erased', alias = '', name = '', type = '', sector = '',"
-    " organisation_id = NULL, platform_id = NULL, language = '' WHERE id = :id OR id IN"
-    " (SELECT ma.came_from FROM member_addresses ma WHERE ma.member_id = :id)"
+    " organisation_id = NULL, platform_id = NULL, language = '' WHERE {which}"
+)
+_BLANK = sql(_BLANKED.format(which="id = :id"))
+_BLANK_SELVES = sql(
+    _BLANKED.format(
+        which="id IN (SELECT ma.came_from FROM member_addresses ma WHERE ma.member_id = :id)"
+    )
 )
 _UNLINK = sql("DELETE FROM member_addresses WHERE member_id = :id")
 _LIST = sql(
@@ -134,6 +139,7 @@ async def ask_again(tx: Tx, member_id: int) -> bool:
 
 async def blank(tx: Tx, member_id: int) -> None:
     """Leave only the ids of a person and their earlier selves, parted from every address."""
+    await tx.run(_BLANK_SELVES, id=member_id)
     await tx.run(_BLANK, id=member_id)
     await tx.run(_UNLINK, id=member_id)
 

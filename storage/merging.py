@@ -49,9 +49,9 @@ _ONE_OF_YOUNGER = sql(_ONE.format(of=":younger", have=":elder", while_="TRUE"))
 # Whoever answered gets the result by a batch that takes members by their age.
 _ONE_RESULT = sql(
     "UPDATE outbox SET status = 'cancelled', settled_at = :now WHERE member_id = :younger"
-    f" AND {WAITING} AND status IN ('queued', 'held') AND batch_id IN (SELECT b.id FROM batches b"
+    f" AND {WAITING} AND status IN ('queued', 'held') AND EXISTS (SELECT 1 FROM batches b"
     " JOIN respondents w ON w.round_id = b.round_id AND w.member_id = :elder"
-    " WHERE b.kind = 'result')"
+    " WHERE b.id = outbox.batch_id AND b.kind = 'result')"
 )
 _RESPONDENTS = sql(
     "INSERT INTO respondents (round_id, member_id) SELECT w.round_id, CAST(:elder AS BIGINT)"
