@@ -2,55 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from urllib.parse import urlencode
-
 import pytest
 from twilio.request_validator import RequestValidator
 
 from tests.bot.web.serving import until
 from tests.peers import twilio_prism
 from tests.peers.dialog import play
-from tests.peers.fake_twilio import ACCOUNT, SENDER, TOKEN, FakeTwilio, incoming
+from tests.peers.fake_twilio import SENDER, TOKEN, incoming
+from tests.peers.operator import CHANNEL, HOOK, PUBLIC_URL, TAKEN, Operator
 from tests.peers.program import switchboard
 
-PUBLIC_URL = "https://alliance.example.org"
-HOOK = f"{PUBLIC_URL}/hooks/sms"
 NUMBER = "+12025550123"
-TAKEN = (200, b"<Response/>")
-FORM = "application/x-www-form-urlencoded; charset=utf-8"
-CHANNEL = f"""
-[channels.sms]
-driver = "twilio"
-account_sid = "{ACCOUNT}"
-sender = "{SENDER}"
-api_url = "%s"
-"""
-
-
-class Operator(FakeTwilio):
-    """The fake, signing with Twilio's own library and repeating every webhook at once.
-
-    `listens` is where the public URL leads, as a proxy in front of us would.
-    """
-
-    listens = ""
-
-    async def post(self, url, fields, reached_at=""):
-        signature = RequestValidator(TOKEN).compute_signature(url, dict(fields))
-        answers = await asyncio.gather(*[self.deliver(url, fields, signature) for _ in range(2)])
-        assert answers[0] == answers[1]
-        return answers[0]
-
-    async def deliver(self, url, fields, signature):
-        """POST fields with a signature, or with none."""
-        headers = {"Content-Type": FORM}
-        if signature:
-            headers["X-Twilio-Signature"] = signature
-        reached = url.replace(PUBLIC_URL, self.listens)
-        body = urlencode(fields).encode()
-        async with self._session.post(reached, data=body, headers=headers) as answer:
-            return answer.status, await answer.read()
 
 
 class Phone:
