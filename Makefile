@@ -5,7 +5,7 @@ PYTHON ?= python3
 JOBS ?= 2
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: setup tools demo test plans faults day check bench peers bench-peers lock
+.PHONY: setup tools demo test plans faults day check catalogues bench peers bench-peers lock
 .DELETE_ON_ERROR:
 
 setup: .venv/.project
@@ -64,6 +64,11 @@ check: tools
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@.venv/bin/pytest -q --no-header tests/handlers/dialog/test_catalogues.py
+
+# Bring the catalogues of handlers/dialog/locale up to date, and list what is to be translated.
+catalogues: tools
+	@.venv/bin/python -m tests.catalogues
 
 # Faults of every kind, by a seed: make faults RUNS=1000 SEED=7 (docs/faults.md).
 RUNS ?= 100

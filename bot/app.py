@@ -23,6 +23,7 @@ from bot.sending.reconcile import Reconciler
 from bot.web import doors
 from bot.web.metrics import Metrics
 from bot.web.serving import Server, listening, server_config
+from handlers.dialog import drafts
 from scheduler.clock import Clock
 from storage import outbox
 from storage.database import SERVING
@@ -251,6 +252,9 @@ async def serve(settings: Settings, roles: frozenset[Role] = EVERY_ROLE) -> None
         stack.callback(staying.cancel)
         _spare_the_collector()
         log.info("serving", listen=settings.web.listen, channels=len(app.channels))
+        waiting = await database.read(lambda tx: drafts.unaccepted(tx, app.alliance.languages))
+        if waiting:
+            log.warning("drafts_not_accepted", languages=waiting)
         try:
             await server.serve([bound])
         finally:

@@ -26,9 +26,11 @@ HOW = msg(
     " whom it would reach before it leaves."
 )
 ANNOUNCED = msg(
-    "Broadcast {number} is on its way to {people} people. STATUS {number} shows how it goes,"
+    "Broadcast {number} is on its way to {people} person. STATUS {number} shows how it goes,"
     " HALT {number} stops it.",
-    number=NUMBER, people=NUMBER,
+    plural="Broadcast {number} is on its way to {people} people. STATUS {number} shows how it"
+    " goes, HALT {number} stops it.",
+    by="people", number=NUMBER, people=NUMBER,
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog import asking, forms
+from handlers.dialog import asking, course, forms
 from handlers.dialog.asking import Asked
 from handlers.dialog.messages import msg
 from handlers.dialog.turn import command
@@ -23,7 +23,10 @@ async def back(turn: Turn, rest: str) -> None:  # noqa: ARG001  nothing behind i
     if open_:
         form = forms.load(sender.form)
         asked = Asked(sender.round_id, form, sender.closes_at, sender.lead)
+        way = await course.of(turn, asked)
         for position in range(sender.question - 1, -1, -1):
+            if not way.applies(position):  # it was passed over
+                continue
             question = form.questions[position]
             options = await asking.options_of(turn, question)
             # What has been agreed to is taken back by STOP, and by nothing else.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlers.dialog import audience as expressions
-from handlers.dialog import confirming, forms, named, results
+from handlers.dialog import confirming, drafts, forms, named, results
 from handlers.dialog.messages import CODE, NUMBER, msg
 from handlers.dialog.perform import Telling, tell
 from handlers.dialog.turn import command
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 
 ASK_CLOSE = msg(
-    "{code}: {answers} have answered. To close it for good, and send them the result, reply {key},"
+    "{code}: {answers} has answered. To close it for good, and send them the result, reply {key},"
     " else NO.",
-    code=CODE, answers=NUMBER, key="0000",
+    plural="{code}: {answers} have answered. To close it for good, and send them the result, reply"
+    " {key}, else NO.",
+    by="answers", code=CODE, answers=NUMBER, key="0000",
 )  # fmt: skip
 ASK_CLOSE_FEW = msg(
     "{code}: fewer than {least} have answered, so no result will be shown. To close it for good"
@@ -105,16 +107,16 @@ async def _send_result(
     tx: Tx, alliance: Alliance, round_: Round, form: forms.Form, found: results.Result, now: int
 ) -> None:
     asked = await batches.of_round(tx, round_.id)
-    texts = {
-        language: results.say(
+
+    def said(language: str) -> str:
+        return results.say(
             form, round_.code, found, language, closed=True, smallest=alliance.smallest_group
         )
-        for language in alliance.languages
-    }
+
     telling = Telling(
         kind="result",
         audience=expressions.parse(round_.audience) if round_.audience else All(),
-        texts=texts,
+        texts=await drafts.texts(tx, alliance, said),
         due_at=now,
         expires_at=now + alliance.manners.ttl_ms,
         round_id=round_.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog import asking, forms, invited, named
+from handlers.dialog import asking, drafts, forms, invited, named
 from handlers.dialog.messages import CODE, WHEN, msg
 from handlers.dialog.turn import command
 from handlers.dialog.when import read_when, say_when
@@ -35,15 +35,14 @@ async def extend(
     asked = await batches.of_round(tx, round_.id)
     if asked is not None:
         form = forms.load((await stored_forms.by_id(tx, round_.form_id)).body)
-        by_when = asking.by_when(alliance, closes_at, now)
         lead = await invited.lead(tx, alliance, round_.platform_id)
-        texts = {
-            language: forms.ask(
-                form, 0, form.questions[0].options, language, by_when=by_when,
-                lead=lead,
-            )
-            for language in asked.texts
-        }  # fmt: skip
+
+        def said(language: str) -> str:
+            by_when = asking.by_when(alliance, closes_at, now, language)
+            options = form.questions[0].options
+            return forms.ask(form, 0, options, language, by_when=by_when, lead=lead)
+
+        texts = await drafts.texts(tx, alliance, said)
         expires_at = min(closes_at, asked.due_at + alliance.manners.ttl_ms)
         await batches.extend(tx, asked.id, texts, expires_at)
         await outbox.extend(tx, asked.id, expires_at)
@@ -62,5 +61,5 @@ async def extending(turn: Turn, rest: str) -> None:
         return
     closes_at = read_when(when, turn.now, turn.alliance.zone)
     await extend(turn.tx, turn.alliance, round_, closes_at, turn.sender.member_id, turn.now)
-    until = say_when(closes_at, turn.now, turn.alliance.zone)
+    until = say_when(closes_at, turn.now, turn.alliance.zone, turn.language)
     turn.say(EXTENDED, code=round_.code, when=until)

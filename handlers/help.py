@@ -12,18 +12,21 @@ if TYPE_CHECKING:
 
 HELP = msg(
     "{alliance}. Send POLLS for open questions, RESULT and a code for a result, ME for what we"
-    " know of you, ASK and your question, LANG, ABOUT, or STOP to end it.",
+    " know of you, ASK and your question, CALL to be called, LANG, ABOUT, or STOP to end it.",
     alliance=ALLIANCE,
 )
 HELP_STRANGER = msg(
-    "{alliance}. Send JOIN to take part, ABOUT to know more, ASK and your question, or STOP to"
-    " hear no more.",
+    "{alliance}. Send JOIN to take part, ABOUT to know more, ASK and your question, CALL to be"
+    " called, or STOP to hear no more.",
     alliance=ALLIANCE,
 )
+CALL_ME = msg("Please call me")
 
 
 @command("HELP", "anyone")
 async def help_(turn: Turn, rest: str) -> None:  # noqa: ARG001  nothing behind it matters
     """Say what one can send; silent where the carrier has answered already."""
     if not turn.opt_out:
-        turn.say(HELP if turn.is_member else HELP_STRANGER, alliance=turn.alliance.name)
+        said = HELP if turn.is_member else HELP_STRANGER
+        button = (CALL_ME.say(turn.language), "w:CALL")
+        turn.say(said, (button,), alliance=turn.alliance.name)

@@ -1,43 +1,48 @@
-"""ME: what is known of the person who asks."""
+"""ME: what is kept of the person who asks, and how it is changed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog.messages import OPTION, PLATFORM, language_name, msg
+from handlers.dialog import known
+from handlers.dialog.messages import msg
+from handlers.dialog.text import plain, segments
 from handlers.dialog.turn import command
-from storage import consents, members, organisations
 
 if TYPE_CHECKING:
     from handlers.dialog.turn import Turn
 
-ME = msg(
-    "We know: {alias}; place: {platform}; speaks for: {type}, {organisation}; language:"
-    " {language}; agreed on {day}. Also this phone and your answers to open polls. JOIN fills"
-    " in, LANG changes the language, ERASE forgets it all.",
-    alias="N" * 30, platform=PLATFORM, type="T" * 20, organisation=OPTION,
-    language="Kinyarwanda", day="2026-09-30",
-)  # fmt: skip
-NOT_SAID = msg("not said")
+MOST_SEGMENTS = 2
+
+ME = msg("We know: {facts}. LANG, LINK and ASK change it, ERASE forgets it.", facts="F" * 230)
+ME_AND_MORE = msg(
+    "We know: {facts}. Send CALL to hear the rest. LANG, LINK and ASK change it, ERASE forgets it.",
+    facts="F" * 200,
+)
+ALL_OF_IT = msg("We know: {facts}.", facts="F" * 290)
+HOW_TO_CHANGE = msg(
+    "To change it: JOIN and the code of a place, LANG, LINK and UNLINK for phones, CHANGE and the"
+    " code of a poll, ASK and what is wrong for all else. STOP ends messages, START begins them"
+    " again, ERASE forgets it all."
+)
 
 
 @command("ME")
 async def me(turn: Turn, rest: str) -> None:  # noqa: ARG001  nothing behind it matters
-    """Say what is kept of this person."""
-    sender, language = turn.sender, turn.language
-    unsaid = NOT_SAID.say(language)
-    member = await members.by_id(turn.tx, sender.member_id)
-    consent = await consents.latest(turn.tx, sender.member_id)
-    found = None
-    if member is not None and member.organisation_id is not None:
-        found = await organisations.by_id(turn.tx, member.organisation_id)
-    lines = {entry.code: entry.line or entry.code for entry in turn.alliance.types}
-    turn.say(
-        ME,
-        alias=sender.alias[:30],
-        platform=sender.platform[:20] or unsaid,
-        type=lines.get(sender.type, sender.type)[:20] or unsaid,
-        organisation=found.name[:18] if found else unsaid,
-        language=language_name(language),
-        day=consent[2] if consent else unsaid,
-    )
+    """Say what is kept of this person: all of it in a chat, the most important by SMS."""
+    facts = await known.facts(turn)
+    if turn.one_question:
+        turn.reply(_short(turn.language, facts))
+        return
+    whole = ALL_OF_IT.say(turn.language, facts=";\n".join(facts))
+    turn.reply(f"{whole}\n\n{HOW_TO_CHANGE.say(turn.language)}")
+
+
+def _short(language: str, facts: list[str]) -> str:
+    """Return as many of the facts, from the first, as two segments hold."""
+    whole = ME.say(language, facts="; ".join(facts))
+    most = len(facts)
+    while segments(plain(whole)) > MOST_SEGMENTS and most > 1:
+        most -= 1
+        whole = ME_AND_MORE.say(language, facts="; ".join(facts[:most]))
+    return whole

@@ -19,9 +19,11 @@ AFTER = 2 * DAY
 AT_ONCE = 200
 
 OVERDUE = msg(
-    "{count} questions wait for over two days. {number}: {text} To answer send REPLY {number} and"
+    "{count} question waits for over two days. {number}: {text} To answer send REPLY {number} and"
     " your text.",
-    count=NUMBER, number=NUMBER, text="Q" * BEGINNING,
+    plural="{count} questions wait for over two days. {number}: {text} To answer send REPLY"
+    " {number} and your text.",
+    by="count", count=NUMBER, number=NUMBER, text="Q" * BEGINNING,
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from handlers.dialog import asking, confirming, forms, invited, proposing
+from handlers.dialog import asking, confirming, drafts, forms, invited, proposing
 from handlers.dialog import audience as expressions
 from handlers.dialog.forms import LONGEST_OPTION, LONGEST_QUESTION, Form, Option, Question
 from handlers.dialog.messages import CODE, NUMBER, WHEN, msg
@@ -40,9 +40,11 @@ HOW = msg(
     " day? / Monday / Friday / by fri 18:00"
 )
 POLLED = msg(
-    "Your poll {code} is on its way to {people} people, until {when}. RESULT {code} shows how it"
+    "Your poll {code} is on its way to {people} person, until {when}. RESULT {code} shows how it"
     " stands, CLOSE {code} ends it.",
-    code=CODE, people=NUMBER, when=WHEN,
+    plural="Your poll {code} is on its way to {people} people, until {when}. RESULT {code} shows"
+    " how it stands, CLOSE {code} ends it.",
+    by="people", code=CODE, people=NUMBER, when=WHEN,
 )  # fmt: skip
 
 
@@ -79,14 +81,17 @@ def form(alliance: Alliance, question: str, options: Sequence[str], *, named: bo
     )
 
 
-def texts(alliance: Alliance, asked: Form, lead: str, closes_at: int, now: int) -> dict[str, str]:
+async def texts(
+    tx: Tx, alliance: Alliance, asked: Form, lead: str, closes_at: int, now: int
+) -> dict[str, str]:
     """Return the message that asks a poll's question, by language of the alliance."""
-    by_when = asking.by_when(alliance, closes_at, now)
-    options = asked.questions[0].options
-    return {
-        language: forms.ask(asked, 0, options, language, by_when=by_when, lead=lead)
-        for language in alliance.languages
-    }
+
+    def said(language: str) -> str:
+        by_when = asking.by_when(alliance, closes_at, now, language)
+        options = asked.questions[0].options
+        return forms.ask(asked, 0, options, language, by_when=by_when, lead=lead)
+
+    return await drafts.texts(tx, alliance, said)
 
 
 async def preview_texts(
@@ -95,7 +100,7 @@ async def preview_texts(
     """Return the message in the language it was written in, as it will be sent."""
     lead = await invited.lead(tx, alliance, await place(tx, audience))
     language = alliance.languages[0]
-    return {language: texts(alliance, asked, lead, closes_at, now)[language]}
+    return {language: (await texts(tx, alliance, asked, lead, closes_at, now))[language]}
 
 
 async def _enough(tx: Tx, alliance: Alliance, audience: Audience, asked: Form) -> None:
@@ -136,7 +141,7 @@ async def poll(
     telling = Telling(
         kind="poll",
         audience=audience,
-        texts=texts(alliance, asked, lead, closes_at, now),
+        texts=await texts(tx, alliance, asked, lead, closes_at, now),
         due_at=now,
         expires_at=min(closes_at, now + alliance.manners.ttl_ms),
         round_id=round_.id,
@@ -201,5 +206,5 @@ async def polled(turn: Turn, body: str) -> None:
         turn.tx, turn.alliance, audience, asked, closes_at=closes_at, by=turn.sender.member_id,
         now=turn.now,
     )  # fmt: skip
-    until = say_when(closes_at, turn.now, turn.alliance.zone)
+    until = say_when(closes_at, turn.now, turn.alliance.zone, turn.language)
     turn.say(POLLED, code=round_.code, people=kept["people"], when=until)

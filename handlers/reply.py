@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from handlers.dialog import authority
 from handlers.dialog.messages import ALLIANCE, NUMBER, msg
-from handlers.dialog.text import clean, digits, plain, segments
+from handlers.dialog.text import basic, clean, digits, plain, segments
 from handlers.dialog.turn import command
 from storage import addresses, audit, outbox, tickets
 from storage.errors import BadInput
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST_SEGMENTS = 2
 # An answer that can't leave for so long has no reader any more.
 LASTS = 2 * DAY
-ASKED = ("question", "media", "organisation")
+ASKED = ("question", "media", "call", "organisation")
 
 HOW = msg("Send REPLY, the number of the question and your answer, for example: REPLY 12 At ten.")
 NO_SUCH = msg("There is no question {number} for you to answer.", number=NUMBER)
@@ -68,7 +68,7 @@ async def _send(turn: Turn, ticket: Ticket, text: str) -> None:
         return
     language = turn.alliance.language(ticket.language)
     said = plain(ANSWER.say(language, alliance=turn.alliance.name, number=ticket.id, text=text))
-    if segments(said) > MOST_SEGMENTS:
+    if segments(basic(said)) > MOST_SEGMENTS:
         raise BadInput(f"the answer is longer than {MOST_SEGMENTS} SMS: shorten it")
     if not await tickets.answer(turn.tx, ticket.id, turn.now):
         turn.say(ANSWERED, number=ticket.id)  # by somebody else, just now

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 LISTED = 3
 
 STANDS = msg(
-    "Broadcast {number}: {people} people. {statuses}.",
-    number=NUMBER, people=NUMBER,
+    "Broadcast {number}: {people} person. {statuses}.",
+    plural="Broadcast {number}: {people} people. {statuses}.",
+    by="people", number=NUMBER, people=NUMBER,
     statuses=", ".join(f"{name} {NUMBER}" for name in ("delivered", "undelivered", "sending")),
 )  # fmt: skip
 HELD = msg("Held until {when}: {people}.", when=WHEN, people=NUMBER)
@@ -111,7 +112,7 @@ async def _said(turn: Turn, batch: Batch) -> str:
         if reason == RESTORED:
             parts.append(HELD_BACK.say(turn.language, people=people))
         else:
-            when = say_when(at, turn.now, turn.alliance.zone)
+            when = say_when(at, turn.now, turn.alliance.zone, turn.language)
             parts.append(HELD.say(turn.language, when=when, people=people))
     return " ".join(parts)
 

@@ -63,6 +63,17 @@ _WITHDRAW_ONE = sql(
     " AND question = :question"
 )
 
+_OPEN_OF = sql(
+    "SELECT r.code FROM rounds r WHERE r.state = 'open' AND r.closes_at > 0 AND EXISTS (SELECT 1"
+    " FROM answers a WHERE a.round_id = r.id AND a.member_id = :member_id)"
+    " ORDER BY r.closes_at, r.id LIMIT :most"
+)
+
+
+async def open_of(tx: Tx, member_id: int, most: int) -> list[str]:
+    """Return the codes of the open rounds that hold answers of a member, the soonest first."""
+    return [str(row[0]) for row in await tx.rows(_OPEN_OF, member_id=member_id, most=most)]
+
 
 async def put(tx: Tx, round_id: int, member_id: int, question: int, value: str, now: int) -> None:
     """Keep a member's answer; a second one changes the first."""

@@ -14,6 +14,18 @@ _ADD = sql(
     " VALUES (:now, :act, :by, :subject, :subject_id, :count)"
 )
 
+# By the instant alone: there are some dozens of acts in a day.
+_COUNTED = sql(
+    "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM audit WHERE at > :since AND act = :act"
+    " AND by_member_id = :by"
+)
+
+
+async def counted(tx: Tx, act: str, by: int, since: int) -> int:
+    """Return how many somebody has done an act to since an instant."""
+    [[count]] = await tx.rows(_COUNTED, act=act, by=by, since=since)
+    return int(count)
+
 
 async def add(
     tx: Tx,

@@ -18,6 +18,17 @@ _LATEST = sql(
     " ORDER BY id DESC LIMIT 1"
 )
 
+_GIVEN_TO = sql(
+    "SELECT COALESCE(m.alias, '') FROM consents c LEFT JOIN members m ON m.id = c.by_member_id"
+    " WHERE c.member_id = :member_id ORDER BY c.id DESC LIMIT 1"
+)
+
+
+async def given_to(tx: Tx, member_id: int) -> str:
+    """Return what the helper is called who passed on a person's latest consent, "" for nobody."""
+    row = await tx.row(_GIVEN_TO, member_id=member_id)
+    return str(row[0]) if row else ""
+
 
 async def add(
     tx: Tx,

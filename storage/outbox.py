@@ -192,11 +192,11 @@ async def quote(
     channel: str,
     text: str,
     language: str,
-    ticket_id: int,
+    ticket_id: int | None,
     now: int,
     expires_at: int,
 ) -> None:
-    """Queue a message about a ticket to one person, who did not ask for it just now."""
+    """Queue a message, about a ticket if any, to one person, who did not ask for it just now."""
     await tx.post(
         _QUOTE, kind=kind, member_id=member_id, address_id=address_id, channel=channel, text=text,
         language=language, ticket_id=ticket_id, now=now, expires_at=expires_at,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from storage.database import Row, Tx
 
 # "unread": answers that could not be read; "alert": from the program, `text` is a code.
-Kind = Literal["question", "media", "organisation", "unread", "alert"]
+Kind = Literal["question", "media", "call", "organisation", "unread", "alert"]
 
 # Of what one address writes so many tickets are open at once, and so long is the last of them.
 MOST_OPEN = 20
@@ -68,6 +68,15 @@ _ALERTED = sql(
     " AND created_at > :since LIMIT 1"
 )
 _HAS = sql("SELECT id FROM tickets WHERE member_id = :member_id AND kind = :kind LIMIT 1")
+_CALL = sql(
+    "SELECT id FROM tickets WHERE address_id = :address_id AND state = 'open' AND kind = 'call'"
+    " UNION SELECT id FROM tickets WHERE member_id = :member_id AND state = 'open'"
+    " AND kind = 'call' LIMIT 1"
+)
+_NUMBERS = sql(
+    "SELECT id FROM tickets WHERE member_id = :member_id AND state = 'open'"
+    " AND kind IN ('question', 'media', 'call', 'organisation') ORDER BY id LIMIT :most"
+)
 _BLANK = sql(
     "UPDATE tickets SET text = '', media = '', address_id = NULL WHERE member_id = :member_id"
 )
@@ -137,6 +146,17 @@ async def _alerted(tx: Tx, code: str, since: int) -> bool:
 async def has(tx: Tx, member_id: int, kind: Kind) -> bool:
     """Tell whether a person has ever had a ticket of a kind."""
     return bool(await tx.rows(_HAS, member_id=member_id, kind=kind))
+
+
+async def call(tx: Tx, member_id: int | None, address_id: int) -> int | None:
+    """Return the number of the open ticket by which a person or an address asked for a call."""
+    row = await tx.row(_CALL, member_id=member_id, address_id=address_id)
+    return int(row[0]) if row else None
+
+
+async def numbers(tx: Tx, member_id: int, most: int) -> list[int]:
+    """Return the numbers of what a person asked, and nobody has answered yet."""
+    return [int(row[0]) for row in await tx.rows(_NUMBERS, member_id=member_id, most=most)]
 
 
 async def open_now(tx: Tx, most: int) -> list[Row]:

@@ -13,6 +13,7 @@ COMMANDS = {
     "migrate": ("storehouse", "Make the database, or bring its schema up to date."),
     "platforms": ("platforms", "Add and list platforms."),
     "members": ("members", "Import, list and export members, and give them roles."),
+    "languages": ("languages", "List languages, and accept what is said in one."),
     "announce": ("announcing", "Send a message to an audience."),
     "poll": ("polls", "Ask an audience a question."),
     "close": ("polls", "Close a poll, and send its result to all who answered."),

@@ -13,6 +13,7 @@ from bot.app import channels_of
 from bot.channels.base import Again, Outgoing, Refused, Sent, Unknown
 from bot.cli.program import complain
 from bot.cli.session import chosen, load, opened, place, with_config
+from handlers.dialog import drafts
 from storage import opening
 from storage.errors import (
     BadInput,
@@ -85,7 +86,14 @@ class _Check:
                 async with opened(self.settings, new=False) as session:
                     await session.database.sound(whole=True)
                     held, unknown, planned = await session.read(lambda tx: count(tx, clock()))
+                    spoken = session.alliance.languages
+                    waiting = await session.read(lambda tx: drafts.unaccepted(tx, spoken))
                 click.echo(f"storage: {where} is sound")
+                if waiting:
+                    click.echo(
+                        f"languages: {', '.join(waiting)} nobody has accepted yet, so many are told"
+                        " in another: see `switchboard languages`"
+                    )
                 if held or unknown or planned:
                     click.echo(
                         f"storage: a restore holds {held + unknown} messages and {planned} planned"

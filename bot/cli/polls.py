@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli import preview
+from bot.cli import form_file, preview
 from bot.cli.session import run, with_config, with_json, with_yes
 from handlers import close as closing
 from handlers import extend as extending
 from handlers import poll as polling
 from handlers import result as reporting
-from handlers.dialog.forms import said
+from handlers.dialog.forms import labels, said, tallied
 from handlers.dialog.perform import read_audience
 from handlers.dialog.when import read_when, say_when
 from storage import rounds
 from storage.answers import BREAKDOWNS
-from storage.errors import NotFound
+from storage.errors import BadInput, NotFound
 from storage.instant import clock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from pathlib import Path
 
     from bot.cli.session import Session
-    from handlers.dialog.forms import Form
+    from handlers.dialog.forms import Form, Question
     from handlers.dialog.results import Result
     from storage.answers import Breakdown
     from storage.database import Tx
@@ -42,7 +42,11 @@ PAUSE = 0.03
     epilog='Example: switchboard poll "Which water problem first?" --option "Broken taps"'
     ' --option "High price" --audience nima --closes "fri 18:00"'
 )
-@click.argument("question")
+@click.argument("question", default="")
+@click.option(
+    "--form", "file", type=click.Path(path_type=Path), metavar="FILE",
+    help="Ask what a JSON or TOML file says, in place of QUESTION.",
+)  # fmt: skip
 @click.option("--option", "options", multiple=True, metavar="TEXT", help="One answer; 2 to 4.")
 @click.option("--audience", default="all", show_default=True, metavar="EXPR", help="Who is asked.")
 @click.option("--closes", "when", default="72h", show_default=True, metavar="WHEN")
@@ -57,6 +61,7 @@ def poll(
     *,
     path: Path,
     question: str,
+    file: Path | None,
     options: Sequence[str],
     audience: str,
     when: str,
@@ -72,7 +77,12 @@ def poll(
 
     async def act(session: Session) -> str:
         alliance, now = session.alliance, clock()
-        asked = polling.form(alliance, question, options, named=named)
+        if file is None:
+            asked = polling.form(alliance, question, options, named=named)
+        elif question or options or named:
+            raise BadInput("what a form asks stands in its file: no QUESTION, --option or --named")
+        else:
+            asked = form_file.read(file, alliance)
         closes_at = read_when(when, now, alliance.zone)
         tree = await session.read(lambda tx: read_audience(tx, audience, alliance))
         texts = await session.read(
@@ -167,7 +177,7 @@ def result(*, path: Path, code: str, as_json: bool) -> None:
         async def unit(tx: Tx) -> dict[str, Any]:
             found = await _poll(tx, code)
             form, results = await reporting.result(tx, session.alliance, found, clock())
-            return _figures(found, form, results[0], session.alliance.languages[0])
+            return _figures(found, form, results, session.alliance.languages[0])
 
         return await session.write(unit)
 
@@ -178,21 +188,34 @@ def result(*, path: Path, code: str, as_json: bool) -> None:
         _say(found)
 
 
-def _figures(round_: Round, form: Form, found: Result, language: str) -> dict[str, Any]:
-    """Return a result as `result --json` shows it."""
-    question = form.questions[0]
-    texts = {option.value: said(option.text, language) for option in question.options}
+def _figures(round_: Round, form: Form, found: Sequence[Result], language: str) -> dict[str, Any]:
+    """Return a result as `result --json` shows it; of several questions each has its own."""
+    each = [
+        _of_one(round_, question, one, language)
+        for question, one in zip(form.questions, found, strict=True)
+    ]
+    first = each[0]
+    closed = round_.state == "closed"
+    figures = {"code": round_.code, "question": first["question"], "closed": closed} | first
+    return figures if len(each) == 1 else figures | {"questions": each}
+
+
+def _of_one(round_: Round, question: Question, found: Result, language: str) -> dict[str, Any]:
+    """Return the figures of one question: of each option, or of each number that was given."""
+    counted = None if found.counts is None else tallied(question, found.counts)
+    texts = labels(question, language) or {
+        number: number for number in sorted(counted or {}, key=int)
+    }
 
     def counts(shown: dict[str, int]) -> dict[str, int]:
-        return {text: shown.get(value, 0) for value, text in texts.items()}
+        of_each = tallied(question, shown)
+        return {text: of_each.get(value, 0) for value, text in texts.items()}
 
     figures: dict[str, Any] = {
-        "code": round_.code,
         "question": said(question.text, language),
-        "closed": round_.state == "closed",
         "answers": found.answers,
         "options": [
-            {"text": text, "count": None if found.counts is None else found.counts.get(value, 0)}
+            {"text": text, "count": None if counted is None else counted.get(value, 0)}
             for value, text in texts.items()
         ],
     }
@@ -206,7 +229,12 @@ def _figures(round_: Round, form: Form, found: Result, language: str) -> dict[st
 
 def _say(found: dict[str, Any]) -> None:
     state = "closed" if found["closed"] else "so far"
-    click.echo(f"{found['code']} {state}: {found['question']}")
+    for question in found.get("questions", [found]):
+        click.echo(f"{found['code']} {state}: {question['question']}")
+        _say_one(question)
+
+
+def _say_one(found: dict[str, Any]) -> None:
     for option in found["options"]:
         count = "hidden" if option["count"] is None else option["count"]
         click.echo(f"{count!s:>8}  {option['text']}")

@@ -63,6 +63,9 @@ def lines(found: Preview, alliance: Alliance, *, at: int, ends_at: int, now: int
     yield f"what has not left by {say_when(ends_at, now, alliance.zone)} will not be sent"
     for language, people in sorted(found.other_language.items()):
         yield f"read {language}, and get {next(iter(alliance.languages))}: {people}"
+    if found.drafts:
+        drafts = ", ".join(found.drafts)
+        yield f"drafts, so our own words are in another language: {drafts} (see languages accept)"
     if found.types_with_nobody:
         yield f"nobody of: {', '.join(found.types_with_nobody)}"
 

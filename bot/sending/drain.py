@@ -57,7 +57,7 @@ class Drain:
         self._channel = channel
         self._sent = sent
         self._now = now
-        self._renderer = Renderer(alliance)
+        self._renderer = Renderer(alliance, basic=traits.segments)
         claimer = Claimer(name, traits, alliance, self._renderer)
         reserver = Reserver(name, traits)
         self._settler = Settler(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.channels.base import Choice, digest
-from handlers.dialog import forms
+from handlers.dialog import drafts, forms
 from handlers.dialog.perform import introduced
-from handlers.dialog.text import plain, segments
+from handlers.dialog.text import basic, plain, segments
 from storage import batches, rounds
 from storage import forms as stored_forms
 from storage.outbox import REPLY
@@ -36,10 +36,14 @@ class Rendered:
 
 
 class Renderer:
-    """Renders rows; what a batch says is read once and kept until `forget`."""
+    """Renders rows; what a batch says is read once and kept until `forget`.
 
-    def __init__(self, alliance: Alliance) -> None:
+    `basic` says that the channel counts SMS parts: what leaves then is `text.basic`.
+    """
+
+    def __init__(self, alliance: Alliance, *, basic: bool = True) -> None:
         self._alliance = alliance
+        self._basic = basic
         self._texts: dict[int, dict[str, str]] = {}
         self._rendered: dict[tuple[int, str, bool], Rendered] = {}
         self._forgotten = 0
@@ -73,7 +77,7 @@ class Renderer:
         """Return what a row says."""
         if batch_id is None:
             buttons = tuple(Choice(*pair) for pair in json.loads(choices)) if choices else ()
-            return Rendered.of(text, buttons)
+            return self._leaving(text, buttons)
         greets = kind != REPLY and not introduced
         found = self._rendered.get((batch_id, language, greets))
         if found is None:
@@ -97,14 +101,18 @@ class Renderer:
         greets: bool,
     ) -> Rendered:
         text = forms.said(texts, language)
+        spoken = (await drafts.spoken(tx, self._alliance))[self._alliance.language(language)]
         if greets:
-            text = introduced(self._alliance, language, text)
+            text = introduced(self._alliance, spoken, text)
         text = plain(text)
         buttons: tuple[Choice, ...] = ()
         if round_id is not None and question is not None:
             round_ = await rounds.by_id(tx, round_id)
             form = forms.load((await stored_forms.by_id(tx, round_.form_id)).body)
             options = form.questions[question].options
-            found = forms.buttons(form, question, options, language, round_id)
+            found = forms.buttons(form, question, options, spoken, round_id)
             buttons = tuple(Choice(*pair) for pair in found)
-        return Rendered.of(text, buttons)
+        return self._leaving(text, buttons)
+
+    def _leaving(self, text: str, buttons: tuple[Choice, ...]) -> Rendered:
+        return Rendered.of(basic(text) if self._basic else text, buttons)

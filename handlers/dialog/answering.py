@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from handlers.dialog import asking, forms, late
+from handlers.dialog import asking, course, forms, gathering, late
 from handlers.dialog.asking import Asked, Flow, Stay
 from handlers.dialog.forms import SKIPPED, Skipped
 from handlers.dialog.messages import CODE, OPTION, QUESTION, WHEN, msg
 from handlers.dialog.text import read_digits
-from storage import addresses, answers, dialogs, inbound, outbox, rounds, tickets
+from storage import addresses, dialogs, inbound, outbox, rounds, tickets
 from storage.instant import DAY, MINUTE
 
 if TYPE_CHECKING:
     from handlers.dialog.forms import Option, Question
     from handlers.dialog.turn import Turn
+    from storage.dialogs import State
 
 MOST_TRIES = 3
 OUTDATED = MINUTE
@@ -30,6 +31,11 @@ ECHO = msg(
 ECHO_SKIP = msg(
     "You skipped: {question} To answer, send CHANGE {code}.", question=QUESTION, code=CODE
 )
+NOT_ASKED = msg(
+    "That question is not for you, after what you answered before it. To change that, send"
+    " CHANGE {code}.",
+    code=CODE,
+)
 NOTED = msg("Thank you. We have: {answer}.", answer=f"4 {OPTION}")
 
 SIMPLER = msg("Send only one number. Like this: 2")
@@ -43,7 +49,7 @@ async def take(turn: Turn) -> bool:
     if turn.sender.coming:
         if await _on_its_way(turn):
             return True
-        if read_digits(turn.text) is not None:  # what was coming is settled by now
+        if late.is_value(turn.text):  # what was coming is settled by now
             await _stands_now(turn, 0)
     return await _take(turn) or await _on_its_way(turn) or await late.take(turn)
 
@@ -56,7 +62,7 @@ async def _take(turn: Turn) -> bool:
     if turn.replayed and turn.now + OUTDATED < max(sender.opened_at, sender.answered_at):
         # Meant for what was asked before: it changes no later answer. (The machine's clock may
         # have been set back since the question was asked: that makes no answer an old one.)
-        return read_digits(turn.text) is not None
+        return late.is_answer(turn, asked.form)
     if _over(turn):
         if not late.is_answer(turn, asked.form):
             return False
@@ -96,6 +102,10 @@ async def press(turn: Turn, round_id: int, position: int, typed: str) -> None:
         return
     question = asked.form.questions[position]
     chosen = forms.carried(question, typed)
+    if gathering.gathers(question.kind):
+        chosen = await gathering.press(turn, asked, position, typed)
+        if chosen is None:
+            return
     if question.sets and (sender.question != position or sender.dialog == "done"):
         await _set_again(turn, question, typed, chosen)
     else:
@@ -131,7 +141,7 @@ async def skip(turn: Turn) -> bool:
 async def _on_its_way(turn: Turn) -> bool:
     """Open a question whose message has left but is not settled yet, and take its answer."""
     sender = turn.sender
-    if not sender.member_id or read_digits(turn.text) is None:
+    if not sender.member_id or not late.is_value(turn.text):
         return False
     for round_id, _, status, row in await outbox.unseen(turn.tx, sender.member_id):
         if status in ("sending", "unknown") and await _stands_at(turn, round_id, row):
@@ -163,21 +173,21 @@ async def _not_seen_yet(turn: Turn, asked: Asked) -> bool:
     waiting = {(row[0], row[1]): row[2] for row in await outbox.unseen(turn.tx, sender.member_id)}
     if waiting.get((sender.round_id, sender.question)) in ("queued", "held"):
         # A digit sent twice in haste: the question it seems to answer is still to come.
-        return read_digits(turn.text) is not None
+        return late.is_answer(turn, asked.form)
     await _answer(turn, asked, sender.question, turn.text)
     return True
 
 
 async def _afterwards(turn: Turn, asked: Asked) -> bool:
-    """Let a digit change the answer just echoed, or mend one that rested."""
+    """Let a digit, or a day, change the answer just echoed, or mend one that rested."""
     sender = turn.sender
     since = sender.answered_at or sender.opened_at
     question = asked.form.questions[sender.question]
     if question.sets or turn.now - since > DAY or not late.is_answer(turn, asked.form):
         return False
     options, kind = await asking.options_of(turn, question), forms.kind(question.kind)
-    is_number = read_digits(turn.text) is not None
-    if is_number and kind.read(question, options, turn.text) is not None:
+    is_value = read_digits(turn.text) is not None or forms.is_like(question, turn.text)
+    if is_value and kind.read(question, options, turn.text) is not None:
         await _answer(turn, asked, sender.question, turn.text)
     elif sender.dialog == "done":
         # What somebody would rather have chosen is nobody's to read: no ticket.
@@ -211,7 +221,7 @@ async def _unread(
     )  # fmt: skip
     if not rests:
         kind = forms.kind(question.kind)
-        if tries > 1 and kind.BY_NUMBER and kind.choices(question, options, turn.language):
+        if tries > 1 and kind.BY_NUMBER and (options or kind.values(question)):
             turn.say(SIMPLER)
         else:
             turn.reply(kind.retry(question, options, turn.language))
@@ -237,20 +247,29 @@ async def _keep(
         await _set(turn, asked, position, question, value)
         return
     sender = turn.sender
-    if isinstance(value, Skipped):
-        await answers.withdraw_one(turn.tx, asked.round_id, sender.member_id, position)
-    else:
-        await answers.put(turn.tx, asked.round_id, sender.member_id, position, value, turn.now)
-    following = forms.next_question(asked.form, position)
-    if following is not None and position >= sender.question and sender.dialog != "done":
-        await asking.ask_from(turn, asked, following)
+    kept = await course.keep(turn, asked, position, value)
+    if kept is None:
+        turn.say(NOT_ASKED, code=sender.round_code)
         return
-    last = following is None
+    through = sender.dialog == "done"
+    goes_on = position >= sender.question and not through
+    mending = "mending" in asking.scratch(turn)
+    following = (
+        kept.after(position, mending=mending)
+        if goes_on
+        else kept.opened(position, None if through else sender.question)
+    )
+    if following is not None:
+        mends = mending or not goes_on
+        await asking.ask_from(turn, asked, following, kept.given, course.MENDING if mends else "")
+        return
+    last = goes_on or kept.after(position) is None or not kept.applies(sender.question)
     await dialogs.put(
         turn.tx, sender.member_id, asked.round_id, address_id=sender.address_id,
         question=position if last else sender.question,
-        state="done" if last or sender.dialog != "open" else "open",
+        state="done" if last else cast("State", sender.dialog),
         tries=0, opened_at=sender.opened_at or turn.now, answered_at=turn.now,
+        scratch=course.MENDING if mending and not last else "",
     )  # fmt: skip
     _echo(turn, asked, question, value, options, by_digit=last and not sender.later)
     await _free(turn)
@@ -274,7 +293,7 @@ async def _set(
     if flow is Flow.END:
         return
     turn.sender = turn.sender._replace(scratch="")
-    following = forms.next_question(asked.form, position)
+    following = forms.next_question(asked.form, position, {})
     if following is not None and await asking.ask_from(turn, asked, following):
         return
     await dialogs.put(
@@ -299,15 +318,16 @@ def _echo(
     language, sender = turn.language, turn.sender
     asks = forms.said(question.text, language)
     if isinstance(value, Skipped):
-        text = ECHO_SKIP.say(language, question=asks, code=sender.round_code)
+        text = ECHO_SKIP.say(language, not turn.one_question, question=asks, code=sender.round_code)
     else:
         kind = forms.kind(question.kind)
         answer = kind.shown(question, options, value, language)[:ECHOED]
-        when = asking.by_when(turn.alliance, asked.closes_at, turn.now)
+        when = asking.by_when(turn.alliance, asked.closes_at, turn.now, language)
         message = ECHO_DIGIT if by_digit and kind.BY_NUMBER else ECHO
         text = message.say(
-            language, question=asks, answer=answer, when=when, code=sender.round_code
-        )
+            language, not turn.one_question, question=asks, answer=answer, when=when,
+            code=sender.round_code,
+        )  # fmt: skip
     turn.reply(text, (), asked.round_id)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from handlers.dialog import forms
 from handlers.dialog.messages import ALLIANCE, msg
@@ -14,7 +16,7 @@ from storage import forms as stored_forms
 from storage import rounds as stored_rounds
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from handlers.dialog.forms import Form, Option, Question
     from handlers.dialog.turn import Alliance, Turn
@@ -38,6 +40,8 @@ class Stay:
 
 
 STOPPED = msg("You asked {alliance} to stop. To hear from us again send START.", alliance=ALLIANCE)
+
+NOTHING_GIVEN: Mapping[int, str] = MappingProxyType({})
 
 _KNOWN: dict[str, Callable[[Turn], Awaitable[bool]]] = {}
 _SOURCES: dict[str, Callable[[Turn], Awaitable[tuple[Option, ...]]]] = {}
@@ -153,16 +157,23 @@ def values(alliance: Alliance) -> dict[str, str]:
     }
 
 
-def by_when(alliance: Alliance, closes_at: int, now: int) -> str:
+def by_when(alliance: Alliance, closes_at: int, now: int, language: str) -> str:
     """Return until when a round takes answers, in words; "" where it never closes."""
-    return say_when(closes_at, now, alliance.zone) if closes_at else ""
+    return say_when(closes_at, now, alliance.zone, language) if closes_at else ""
 
 
-async def ask_from(turn: Turn, asked: Asked, position: int) -> bool:
+async def ask_from(
+    turn: Turn,
+    asked: Asked,
+    position: int,
+    given: Mapping[int, str] = NOTHING_GIVEN,
+    kept: str = "",
+) -> bool:
     """Ask the first question at or after a position that is one for this person.
 
-    What is known is passed over, and the only option there is is taken as chosen.
-    Returns False when the form is through.
+    What is known is passed over, and the only option there is is taken as chosen. `given` are
+    their answers so far, `kept` stays in the scratch until the next. Returns False when the form
+    is through.
     """
     following: int | None = position
     while following is not None:
@@ -170,17 +181,22 @@ async def ask_from(turn: Turn, asked: Asked, position: int) -> bool:
         if not await _is_known(turn, question):
             options = await options_of(turn, question)
             if not question.source or len(options) > 1:
-                await ask_one(turn, asked, following, options)
+                await ask_one(turn, asked, following, options, Stay(scratch=kept))
                 return True
             if options:
                 await put(turn, question, options[0].value)
-        following = forms.next_question(asked.form, following)
+        following = forms.next_question(asked.form, following, given)
     return False
 
 
 async def _is_known(turn: Turn, question: Question) -> bool:
     told = _KNOWN.get(question.sets)
     return told is not None and await told(turn)
+
+
+def scratch(turn: Turn) -> dict[str, Any]:
+    """Return what is kept of the question at which the sender stands, until its answer."""
+    return dict(json.loads(turn.sender.scratch or "{}"))
 
 
 def declined(turn: Turn) -> bool:
@@ -198,7 +214,7 @@ async def ask_one(
     question = form.questions[position]
     text = stay.text if stay and stay.text else forms.ask(
         form, position, options, turn.language,
-        by_when=by_when(turn.alliance, asked.closes_at, turn.now), lead=asked.lead,
+        by_when=by_when(turn.alliance, asked.closes_at, turn.now, turn.language), lead=asked.lead,
         values=values(turn.alliance) if question.sets else None,
     )  # fmt: skip
     buttons = forms.buttons(form, position, options, turn.language, asked.round_id)

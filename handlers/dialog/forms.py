@@ -6,13 +6,15 @@ import importlib
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from handlers.dialog.catalogues import between, name_in
 from handlers.dialog.messages import CODE, WHEN, msg
 from storage.forms import Privacy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
 Texts = dict[str, str]
 
@@ -33,6 +35,24 @@ class Option(Model):
     text: Texts
 
 
+class When(Model):
+    """What somebody must have answered to be asked a question.
+
+    `question` is the position of an earlier question, from 0. Its answer is one of `among`, as
+    they are kept; of several chosen one is enough. A number may have bounds instead.
+    """
+
+    question: Annotated[int, Field(ge=0)]
+    among: tuple[str, ...] = ()
+    least: int | None = None
+    most: int | None = None
+
+    @property
+    def bounds(self) -> bool:
+        """Whether it is about how much a number is."""
+        return self.least is not None or self.most is not None
+
+
 class Question(Model):
     """One item of a form. `text` is by language; `{alliance}` and the like are filled in.
 
@@ -46,6 +66,7 @@ class Question(Model):
     options: tuple[Option, ...] = ()
     source: str = ""
     sets: str = ""
+    when: When | None = None
     skippable: bool = True
     bare: bool = False
     least: int | None = None
@@ -60,6 +81,37 @@ class Form(Model):
     privacy: Privacy
     questions: Annotated[tuple[Question, ...], Field(min_length=1, max_length=12)]
 
+    @model_validator(mode="after")
+    def _answerable(self) -> Self:
+        """Refuse a condition that no answer could ever meet."""
+        for position, question in enumerate(self.questions):
+            wrong = question.when and self._wrong(question.when, position)
+            if wrong:
+                raise ValueError(f"questions[{position}].when: {wrong}")
+        return self
+
+    def _wrong(self, when: When, position: int) -> str:
+        """Return what is wrong with the condition of the question at a position, "" for nothing."""
+        if when.question >= position:
+            return f"questions[{when.question}] is not an earlier question"
+        earlier = self.questions[when.question]
+        values = () if earlier.sets else kind(earlier.kind).values(earlier)
+        if values == ():
+            return f"no condition can be made of the answer to questions[{when.question}]"
+        if bool(when.among) == when.bounds:
+            return "it takes either values, in among, or bounds, in least and most"
+        if values is None:
+            return "" if when.bounds else "of a number it takes least or most"
+        if when.bounds:
+            return "only a number has least and most"
+        missing = [value for value in when.among if value not in values]
+        return f"{missing[0]!r} is none of {', '.join(values)}" if missing else ""
+
+    @property
+    def branches(self) -> bool:
+        """Whether what is asked depends on what was answered."""
+        return any(question.when is not None for question in self.questions)
+
 
 class Skipped:
     """What `Kind.read` returns for an answer that skips the question."""
@@ -71,10 +123,20 @@ SKIPPED = Skipped()
 class Kind(Protocol):
     """A kind of question: one module of `handlers.dialog.kinds`.
 
-    `BY_NUMBER` says that one number answers it.
+    `BY_NUMBER` says that one number answers it, `BETWEEN` what stands between the values of one
+    answer as it is kept, "" where it has one value. What a kind may have besides: `like(text)`,
+    whether a text that is no number looks like an answer to it, and to nothing else; and
+    `gather(options, value, pressed)`, the answer so far where each button is only a part of it,
+    with `DONE`, what the button that ends it types. For forms that people write: `OFFERS`, how
+    many options it may have where it has any; and `wrong(question)`, what is wrong with its
+    bounds and its unit where it has such.
     """
 
     BY_NUMBER: bool
+    BETWEEN: str
+
+    def values(self, question: Question) -> tuple[str, ...] | None:
+        """Return the values that may be kept, where they are few; None where any number may."""
 
     def read(
         self, question: Question, options: tuple[Option, ...], text: str
@@ -115,10 +177,67 @@ def said(texts: Mapping[str, str], language: str) -> str:
     return texts.get(language) or next(iter(texts.values()))
 
 
-def next_question(form: Form, position: int) -> int | None:
-    """Return the position of the question after one (-1: the first), None at the end."""
-    following = position + 1
-    return following if following < len(form.questions) else None
+def applies(form: Form, position: int, given: Mapping[int, str]) -> bool:
+    """Tell whether a question is one for somebody who gave these answers, by position."""
+    when = form.questions[position].when
+    if when is None:
+        return True
+    value = given.get(when.question)
+    if value is None:
+        return False
+    if when.bounds:
+        low, high = when.least, when.most
+        return (low is None or int(value) >= low) and (high is None or int(value) <= high)
+    between = kind(form.questions[when.question].kind).BETWEEN
+    return any(one in when.among for one in (value.split(between) if between else [value]))
+
+
+def applying(form: Form, given: Mapping[int, str]) -> dict[int, str]:
+    """Return those of the answers whose questions apply, each in the light of those before it."""
+    found: dict[int, str] = {}
+    for position in sorted(given):
+        if applies(form, position, found):
+            found[position] = given[position]
+    return found
+
+
+def next_question(form: Form, position: int, given: Mapping[int, str]) -> int | None:
+    """Return the position of the question after one (-1: the first), None at the end.
+
+    What doesn't apply to somebody who gave these answers is passed over.
+    """
+    following = range(position + 1, len(form.questions))
+    return next((at for at in following if applies(form, at, given)), None)
+
+
+def is_like(question: Question, text: str) -> bool:
+    """Tell whether a text that is no number looks like an answer to a question, and only that."""
+    look = getattr(kind(question.kind), "like", None)
+    return bool(look and look(text))
+
+
+def labels(question: Question, language: str) -> dict[str, str]:
+    """Return what each value that may be chosen is called, without its number."""
+    if question.options:
+        return {option.value: said(option.text, language) for option in question.options}
+    found = kind(question.kind)
+    shown = {v: found.shown(question, (), v, language) for v in found.values(question) or ()}
+    return {value: text.partition(" ")[2] or text for value, text in shown.items()}
+
+
+def in_words(question: Question) -> bool:
+    """Tell whether answers are people's own, so that there is nothing to count."""
+    return bool(kind(question.kind).values(question) == ())
+
+
+def tallied(question: Question, counts: Mapping[str, int]) -> dict[str, int]:
+    """Return how many chose each value, where an answer may hold several."""
+    between = kind(question.kind).BETWEEN
+    found: dict[str, int] = {}
+    for answer, count in counts.items():
+        for value in answer.split(between) if between else [answer]:
+            found[value] = found.get(value, 0) + count
+    return found
 
 
 BY_WHEN = msg("Send by {when}.", when=WHEN)
@@ -145,11 +264,12 @@ def ask(
     question = form.questions[position]
     text = said(question.text, language)
     if values is not None:
-        text = text.format(**values)
+        text = text.format(**{name: name_in(language, value) for name, value in values.items()})
     if question.bare:
         return text
-    parts = [f"{lead}: {text}" if lead else text]
-    parts.append(kind(question.kind).tail(question, options, language))
+    text = f"{name_in(language, lead)}: {text}" if lead else text
+    tail = kind(question.kind).tail(question, options, language)
+    parts = [f"{text}{between(language)}{tail}"]
     if by_when:
         parts.append(BY_WHEN.say(language, when=by_when))
     if not question.sets:

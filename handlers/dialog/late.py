@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlers.dialog import forms
+from handlers.dialog.kinds import date
 from handlers.dialog.messages import msg
 from handlers.dialog.text import fold, read_digits
 from storage import forms as stored_forms
@@ -52,9 +53,19 @@ async def forget(turn: Turn) -> None:
     await inbound.blank(turn.tx, turn.sender.channel, turn.key)
 
 
+def is_value(text: str) -> bool:
+    """Tell whether a text is a number or a day: it may be an answer, and is hardly a question."""
+    return read_digits(text) is not None or date.like(text)
+
+
 def is_answer(turn: Turn, form: Form) -> bool:
-    """Tell whether a text is a number, or an option's own words with or without one."""
+    """Tell whether a text is a number, or an option's own words with or without one.
+
+    Or a day, where the form asks for one.
+    """
     if read_digits(turn.text) is not None:
+        return True
+    if any(forms.is_like(question, turn.text) for question in form.questions):
         return True
     words = fold(turn.text).lstrip("0123456789.,:;()[] -").rstrip(".!? ")
     return any(

@@ -6,29 +6,57 @@ or a message without a translation, is said in English.
 
 from __future__ import annotations
 
-import gettext
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
-LOCALE = Path(__file__).parent / "locale"
-DOMAIN = "switchboard"
+from handlers.dialog.catalogues import COMMAND, TYPE, catalogue, isolated
+from handlers.dialog.text import basic, segments
+
+MOST_SEGMENTS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `longest` has a value for each field, as long as it can become."""
+    """One message. `longest` has a value for each field, as long as it can become.
+
+    Of one whose words depend on a number, `text` is for one, `many` for others, and `by` the
+    field that has the number.
+    """
 
     text: str
     longest: tuple[tuple[str, str], ...]
+    many: str = ""
+    by: str = ""
 
-    def say(self, language: str, /, **values: object) -> str:
-        """Return the message in a language, with its fields filled in."""
-        return self.template(language).format(**values)
+    def say(self, language: str, room: bool = False, /, **values: object) -> str:  # noqa: FBT001, FBT002  all else is a field
+        """Return the message in a language, with its fields filled in.
+
+        Its short form, if it has one, where the full one takes more than two SMS parts and there
+        is no room for more, as there is in a chat.
+        """
+        found = catalogue(language)
+        if found is None:
+            return self._english(values).format(**values)
+        count = _number(values[self.by]) if self.by else None
+        if found.right_to_left:
+            values = {name: isolated(value) for name, value in values.items()}
+        said = found.text(self.text, self.many, count).format(**values)
+        short = "" if room else found.short(self.text, self.many, count)
+        if short and segments(basic(said)) > MOST_SEGMENTS:
+            return short.format(**values)
+        return said
 
     def template(self, language: str) -> str:
         """Return the message in a language, its fields still to be filled in."""
-        return catalogue(language).gettext(self.text)
+        found = catalogue(language)
+        return self.text if found is None else found.text(self.text, self.many, None)
+
+    def _english(self, values: dict[str, object]) -> str:
+        return self.many if self.by and str(values[self.by]) != "1" else self.text
+
+
+def _number(value: object) -> int:
+    """Return a count as a number: `100+` is taken for 100."""
+    return int(str(value).rstrip("+"))
 
 
 MESSAGES: list[Message] = []
@@ -43,22 +71,27 @@ WHEN = "Wed 30 Sep 10:30pm"
 NUMBER = "1000000"
 
 
-def msg(text: str, /, **longest: str) -> Message:
-    """Register a message, with the longest value of each of its fields."""
-    message = Message(text, tuple(longest.items()))
+def msg(text: str, /, *, plural: str = "", by: str = "", **longest: str) -> Message:
+    """Register a message, with the longest value of each of its fields.
+
+    One with a count in it names its field in `by`; `text` is what is said of one, `plural` of
+    more, where English tells them apart.
+    """
+    message = Message(text, tuple(longest.items()), (plural or text) if by else "", by)
     MESSAGES.append(message)
     return message
 
 
-@lru_cache(maxsize=64)
-def catalogue(language: str) -> gettext.NullTranslations:
-    """Return the catalogue of a language, or the English one."""
-    return gettext.translation(DOMAIN, LOCALE, languages=[language], fallback=True)
-
-
 def command_word(language: str, word: str) -> str:
     """Return a command's word in a language; the English one always works too."""
-    return catalogue(language).pgettext("command", word)
+    found = catalogue(language)
+    return word if found is None else found.word(COMMAND, word)
+
+
+def type_lines(line: str, languages: tuple[str, ...]) -> dict[str, str]:
+    """Return a line of the menu of stakeholder types by language, as it was configured under ""."""
+    spoken = {language: found for language in languages if (found := catalogue(language))}
+    return {"": line} | {language: found.word(TYPE, line) for language, found in spoken.items()}
 
 
 # The name each language has for itself, for the language question.

@@ -41,9 +41,11 @@ class Telling:
 
 
 def introduced(alliance: Alliance, language: str, text: str) -> str:
-    """Return a text with who writes it, and how to stop that, before it."""
-    said = INTRODUCTION.say(alliance.language(language), alliance=alliance.name)
-    return f"{said} {text}"
+    """Return a text with who writes it, and how to stop that, before it, in a language.
+
+    Which is one that may be told to many: see `drafts.spoken`.
+    """
+    return f"{INTRODUCTION.say(language, alliance=alliance.name)} {text}"
 
 
 async def read_audience(tx: Tx, text: str, alliance: Alliance) -> Audience:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from handlers.dialog import manners
+from handlers.dialog import drafts, manners
 from handlers.dialog.perform import introduced
-from handlers.dialog.text import plain, segments
+from handlers.dialog.text import basic, segments
 from storage import pace, recipients
 from storage.instant import DAY
 
@@ -33,7 +33,10 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would happen. `seconds` at the channels' rates; `held` people by instant (ms)."""
+    """What would happen. `seconds` at the channels' rates; `held` people by instant (ms).
+
+    `drafts` are languages of theirs in which words of ours may not be told to many yet.
+    """
 
     people: int
     unreachable: int
@@ -47,6 +50,7 @@ class Preview:
     types_with_nobody: tuple[str, ...]
     other_language: dict[str, int]
     longest: int
+    drafts: tuple[str, ...] = ()
 
 
 async def preview(
@@ -62,11 +66,15 @@ async def preview(
     cost: dict[str, float] = {}
     held: dict[int, int] = {}
     other: dict[str, int] = {}
+    read: set[str] = set()
     seconds: dict[str, float] = {}
     default = next(iter(texts))
-    sizes = _sizes(alliance, texts)
+    spoken = await drafts.spoken(tx, alliance)
+    sizes = _sizes(alliance, texts, spoken)
     for channel, language, timezone, greeted, count in await recipients.reach(tx, audience):
         people += count
+        if not greeted or language not in texts:
+            read.add(alliance.language(language))
         tariff = tariffs.get(channel)
         if tariff is None:
             unreachable += count
@@ -97,16 +105,24 @@ async def preview(
         types_with_nobody=await _missing(tx, alliance, audience),
         other_language=other,
         longest=max(size for (_, greeted), size in sizes.items() if greeted),
+        drafts=tuple(
+            language
+            for language, instead in spoken.items()
+            if instead != language and language in read
+        ),
     )
 
 
-def _sizes(alliance: Alliance, texts: Mapping[str, str]) -> dict[tuple[str, bool], int]:
+def _sizes(
+    alliance: Alliance, texts: Mapping[str, str], spoken: Mapping[str, str]
+) -> dict[tuple[str, bool], int]:
     """Return the segments of each text, by language and whether the person knows who writes."""
-    return {
-        (language, greeted): segments(plain(said))
-        for language, text in texts.items()
-        for greeted, said in ((True, text), (False, introduced(alliance, language, text)))
-    }
+    found = {}
+    for language, text in texts.items():
+        first = introduced(alliance, spoken.get(language, language), text)
+        found[language, True] = segments(basic(text))
+        found[language, False] = segments(basic(first))
+    return found
 
 
 async def _capped(tx: Tx, alliance: Alliance, audience: Audience, now: int) -> int:

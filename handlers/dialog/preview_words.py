@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from handlers.dialog.messages import NUMBER, Message, language_name, msg
-from handlers.dialog.text import plain, segments
+from handlers.dialog.text import basic, segments
 from handlers.dialog.when import say_when
 from storage.instant import DAY, local
 
@@ -22,8 +22,9 @@ SPAN = "100 h 59 min"
 SEND_CODE = msg("To send it reply {code}, else NO.", code="0000")
 PRESS = msg("Press Yes to send it, or reply {code}.", code="0000")
 COUNTED = msg(
-    "{people} people, {segments} SMS, {cost}, {span}.",
-    people=NUMBER, segments=NUMBER, cost=COST, span=SPAN,
+    "{people} person, {segments} SMS, {cost}, {span}.",
+    plural="{people} people, {segments} SMS, {cost}, {span}.",
+    by="people", people=NUMBER, segments=NUMBER, cost=COST, span=SPAN,
 )  # fmt: skip
 NO_COST = msg("no cost known")
 HELD = msg("Held until {when}: {people}.", when="30 Sep 10:30pm", people=NUMBER)
@@ -34,7 +35,10 @@ STOPPED = msg("Asked us to stop: {people}.", people=NUMBER)
 READ_OTHER = msg("Read {language}: {people}.", language="Kinyarwanda", people=NUMBER)
 READ_OTHERS = msg("Read another language: {people}.", people=NUMBER)
 NOBODY_OF = msg("Nobody of: {types}.", types="Community or women's group")
-NOBODY_OF_SOME = msg("Nobody of {count} types.", count="8")
+NOBODY_OF_SOME = msg(
+    "Nobody of {count} type.", plural="Nobody of {count} types.", by="count", count="8"
+)
+DRAFTS = msg("Drafts, so told in another language: {languages}.", languages="es, ar, fr, pt")
 WILL_GO = msg("To {audience}:", audience="all")
 
 Part: TypeAlias = tuple[Message, dict[str, object]]
@@ -66,7 +70,7 @@ def _joined(turn: Turn, parts: list[Part]) -> str:
 
 
 def _fits(text: str) -> bool:
-    return segments(plain(text)) <= MOST_SEGMENTS
+    return segments(basic(text)) <= MOST_SEGMENTS
 
 
 def _money(turn: Turn, found: Preview) -> Iterator[Part]:
@@ -88,7 +92,8 @@ def _who(turn: Turn, found: Preview, *, few: bool = False) -> Iterator[Part]:
     if few and held:
         held = [(held[-1][0], sum(people for _, people in held))]
     for until, people in held:
-        yield HELD, {"when": clock_time(until, turn.now, turn.alliance), "people": people}
+        when = clock_time(until, turn.now, turn.alliance, turn.language)
+        yield HELD, {"when": when, "people": people}
     for count, message in (
         (found.capped, CAPPED),
         (found.unreachable, UNREACHABLE),
@@ -110,6 +115,8 @@ def _who(turn: Turn, found: Preview, *, few: bool = False) -> Iterator[Part]:
 def _missing(found: Preview) -> Iterator[Part]:
     if found.types_with_nobody:
         yield NOBODY_OF, {"types": ", ".join(found.types_with_nobody)}
+    if found.drafts:
+        yield DRAFTS, {"languages": ", ".join(found.drafts)}
 
 
 def span(seconds: int) -> str:
@@ -120,8 +127,8 @@ def span(seconds: int) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def clock_time(until: int, start: int, alliance: Alliance) -> str:
+def clock_time(until: int, start: int, alliance: Alliance, language: str = "en") -> str:
     """Return an instant after `start`; the time of day alone where the day is plain."""
     if until - start < DAY:
         return f"{local(until, alliance.zone):%H:%M}"
-    return say_when(until, start, alliance.zone)
+    return say_when(until, start, alliance.zone, language)

@@ -18,11 +18,13 @@ Counts = dict[str, int]
 
 RESULT = msg(
     "Result {code}: {question} {counts}. {answers} answered. Thank you.",
-    code=CODE, question=QUESTION, counts=", ".join([f"{OPTION} {NUMBER}"] * 4), answers=NUMBER,
+    by="answers", code=CODE, question=QUESTION, counts=", ".join([f"{OPTION} {NUMBER}"] * 4),
+    answers=NUMBER,
 )  # fmt: skip
 RESULT_SO_FAR = msg(
     "So far {code}: {question} {counts}. {answers} answered.",
-    code=CODE, question=QUESTION, counts=", ".join([f"{OPTION} {NUMBER}"] * 4), answers=NUMBER,
+    by="answers", code=CODE, question=QUESTION, counts=", ".join([f"{OPTION} {NUMBER}"] * 4),
+    answers=NUMBER,
 )  # fmt: skip
 RESULT_HIDDEN = msg(
     "{code}: {question} Fewer than {least} answered, so that no figures are shown.",
@@ -96,6 +98,8 @@ def result(
     answers = sum(counts.values())
     if form.privacy == "anonymous" and answers < smallest:
         return Result(answers, None)
+    if forms.in_words(form.questions[question]):
+        return Result(answers, {})  # words are kept with who wrote them, never with a result
     known = {
         option.value: counts.get(option.value, 0) for option in form.questions[question].options
     }
@@ -141,7 +145,8 @@ def say(form: Form, code: str, found: Result, language: str, *, closed: bool, sm
     asked = forms.said(question.text, language)
     if found.counts is None:
         return RESULT_HIDDEN.say(language, code=code, question=asked, least=smallest)
-    texts = {option.value: forms.said(option.text, language) for option in question.options}
-    listed = ", ".join(f"{texts.get(value, value)} {n}" for value, n in found.counts.items())
+    texts = forms.labels(question, language)
+    counts = forms.tallied(question, found.counts)
+    listed = ", ".join(f"{texts.get(value, value)} {n}" for value, n in counts.items())
     message = RESULT if closed else RESULT_SO_FAR
     return message.say(language, code=code, question=asked, counts=listed, answers=found.answers)

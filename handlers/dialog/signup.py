@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 
 from handlers.dialog import asking, forgetting
 from handlers.dialog.asking import Flow, Stay
+from handlers.dialog.catalogues import between
 from handlers.dialog.forms import Option
-from handlers.dialog.messages import ALLIANCE, OPTION, Message, language_name, msg
+from handlers.dialog.messages import (
+    ALLIANCE,
+    OPTION,
+    Message,
+    language_name,
+    msg,
+    type_lines,
+)
 from handlers.dialog.text import digits, fold
 from storage import addresses, consents, members, organisations, platforms, tickets
 from storage.instant import local
@@ -130,7 +138,12 @@ def _page(turn: Turn) -> int:
 @asking.source("types")
 async def types(turn: Turn) -> tuple[Option, ...]:
     """Offer the stakeholder types that have a line in the menu."""
-    return tuple(Option(value=t.code, text={"": t.line}) for t in turn.alliance.types if t.line)
+    spoken = turn.alliance.languages
+    return tuple(
+        Option(value=t.code, text=type_lines(t.line, spoken))
+        for t in turn.alliance.types
+        if t.line
+    )
 
 
 # --- what the answers set ---
@@ -205,7 +218,8 @@ async def set_organisation(turn: Turn, value: str) -> Flow | Stay:
         return Flow.GO_ON
     near = await organisations.beginning(turn.tx, fold(value)[:MATCHED], MOST_OFFERS)
     if near and not offered:
-        listed = " ".join(f"{n} {o.name[:LONGEST_OFFER]}" for n, o in enumerate(near, 1))
+        apart = between(turn.language)
+        listed = apart.join(f"{n} {o.name[:LONGEST_OFFER]}" for n, o in enumerate(near, 1))
         text = WHICH_ORGANISATION.say(turn.language, offers=listed)
         return Stay(text, json.dumps({"offers": [o.id for o in near]}))
     await tickets.add(

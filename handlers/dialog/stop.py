@@ -42,7 +42,10 @@ WORDS: dict[str, Words] = {
         fillers=("please", "now", "all"),
     ),
     "es": Words(
-        stop=("alto", "parar", "pare", "baja", "cancelar", "terminar", "fin"),
+        stop=(
+            *("alto", "parar", "pare", "baja", "cancelar", "terminar", "fin", "salir"),
+            *("dar de baja", "darme de baja"),
+        ),
         start=("iniciar", "comenzar", "empezar"),
         help=("ayuda", "información"),
         fillers=("por", "favor", "ahora", "ya", "todo", "todos"),
@@ -63,9 +66,10 @@ WORDS: dict[str, Words] = {
         fillers=("s", "il", "vous", "te", "plaît", "svp", "stp", "maintenant", "tout", "merci"),
     ),
     "ar": Words(
-        stop=("توقف", "إيقاف", "قف", "إلغاء", "إلغاء الاشتراك"),
-        start=("ابدأ", "بدء", "تفعيل"),
-        help=("مساعدة", "معلومات"),
+        # As it is also written: with ه for ة, and without a hamza.
+        stop=("توقف", "أوقف", "وقف", "إيقاف", "قف", "إلغاء", "إلغاء الاشتراك"),
+        start=("ابدأ", "ابدء", "بدء", "تفعيل"),
+        help=("مساعدة", "مساعده", "معلومات"),
         fillers=("من", "فضلك", "رجاء", "الآن", "الكل", "جميع"),
     ),
 }

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # Source: 3GPP TS 23.038 V11.0.0 (2012-09), 6.2.1: the default alphabet and its extension.
 _BASIC = (
@@ -20,7 +20,7 @@ _BASIC = (
 )
 _EXTENSION = "\f^{}\\[~]|€"
 _ESCAPE = "\x1b"
-_PAIR = "\ud800\udc00"  # stands for the two UTF-16 units of any character beyond U+FFFF
+_JOINERS = "\u200c\u200d"
 
 _GSM7 = re.compile(f"[{re.escape(_BASIC + _EXTENSION)}]*")
 _EXTENDED = re.compile(f"([{re.escape(_EXTENSION)}])")
@@ -39,6 +39,9 @@ _INVISIBLE = dict.fromkeys(INVISIBLE)
 # An apostrophe that is a letter: alike in a key, but never changed in what is sent.
 _KEY = _LOOKALIKES | _INVISIBLE | {0x2BC: "'"}
 _PLAIN = _LOOKALIKES | _INVISIBLE | {ord("`"): "'", ord("\t"): " ", 0x2022: "-"}
+# Vowels whose accent only tells where the stress lies, as Spanish has them, and GSM-7 has not.
+_BASIC_PHONE = _PLAIN | str.maketrans("áíóúÁÍÓÚ", "aiouAIOU")
+_ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
 
 # From nought to ten, as people write them: English, Spanish, French, Arabic.
 _NUMBER_WORDS = (
@@ -80,27 +83,48 @@ def is_gsm7(text: str) -> bool:
 def segments(text: str) -> int:
     """Return how many SMS parts carry the text; an empty message is one too.
 
-    160 septets, or 153 a part; else 70 UTF-16 units, or 67 a part. A pair of septets or
-    of units is never split, so a part may stay one short.
+    160 septets, or 153 a part; else 70 UTF-16 units, or 67 a part. No pair of septets or of
+    units is split, nor a letter from the marks on it, so a part may stay some short.
     Source: 3GPP TS 23.040, 9.2.3.24.1 (140 octets a part, 6 of them a header when several).
     """
     if is_gsm7(text):
-        return _parts(_EXTENDED.sub(_ESCAPE + r"\1", text), 160, 153, _ESCAPE)
-    return _parts(_ASTRAL.sub(_PAIR, text), 70, 67, _PAIR[0])
-
-
-def _parts(units: str, alone: int, part: int, first_of_pair: str) -> int:
-    if len(units) <= alone:
+        return _parts(_EXTENDED.sub(_ESCAPE + r"\1", text))
+    if len(text) + len(_ASTRAL.findall(text)) <= 70:
         return 1
-    if first_of_pair not in units:
-        return -(-len(units) // part)
+    parts = room = 0
+    for size in _sequences(text):
+        if size > room:
+            parts, room = parts + 1, 67
+        while size > room:  # more marks than a part holds: it is split after all
+            size -= room  # noqa: PLW2901
+            parts, room = parts + 1, 67
+        room -= size
+    return parts
+
+
+def _parts(septets: str) -> int:
+    if len(septets) <= 160:
+        return 1
+    if _ESCAPE not in septets:
+        return -(-len(septets) // 153)
     parts = at = 0
-    while at < len(units):
-        at += part
+    while at < len(septets):
+        at += 153
         parts += 1
-        if units[at - 1 : at] == first_of_pair:
+        if septets[at - 1 : at] == _ESCAPE:
             at -= 1
     return parts
+
+
+def _sequences(text: str) -> Iterator[int]:
+    """Yield the UTF-16 units of each character together with the marks that stand on it."""
+    size = 0
+    for character in text:
+        if size and unicodedata.category(character)[0] != "M" and character not in _JOINERS:
+            yield size
+            size = 0
+        size += 2 if character > "\uffff" else 1
+    yield size
 
 
 def plain(text: str) -> str:
@@ -113,6 +137,18 @@ def plain(text: str) -> str:
         return text
     folded = text.translate(_PLAIN)
     return folded if is_gsm7(folded) else text
+
+
+def basic(text: str) -> str:
+    """Return the text as a basic phone gets it: as `plain`, and without marks of stress.
+
+    Those only where that makes it GSM-7: "Envíe un número" costs half as "Envie un numero", and
+    so people write it on such phones themselves. Isolates go: old phones show them as boxes.
+    """
+    if is_gsm7(text):
+        return text
+    folded = text.translate(_BASIC_PHONE)
+    return folded if is_gsm7(folded) else text.translate(_ISOLATES)
 
 
 def clean(text: str, limit: int = 10_000) -> str:
@@ -203,7 +239,7 @@ def quoting(say: Callable[..., str], text: str) -> str:
     while True:
         shown = words if len(words) < most else f"{words[: most - 4].rstrip()}..."
         said = plain(say(text=sentence(shown)))
-        if most <= BEGINNING // 4 or segments(said) <= 2:
+        if most <= BEGINNING // 4 or segments(basic(said)) <= 2:
             return said
         most -= 5
 

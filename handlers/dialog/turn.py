@@ -146,7 +146,7 @@ class Turn:
         self, message: Message, choices: tuple[tuple[str, str], ...] = (), /, **values: object
     ) -> None:
         """Answer with a message in the person's language."""
-        self.reply(message.say(self.language, **values), choices)
+        self.reply(message.say(self.language, not self.one_question, **values), choices)
 
     def reply(
         self,

@@ -26,20 +26,46 @@ _FARTHEST_YEARS = 10
 _END_OF_DAY = 23 * 60 + 59
 
 
+# A day with its year that is longer than this is written in numbers.
+_LONGEST_DAY = 11
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How a language writes times: Monday and January first; no `halves`: the 24-hour clock."""
+    """How a language writes times: Monday and January first, and the halves of the day."""
 
     days: tuple[str, ...]
     months: tuple[str, ...]
-    halves: tuple[str, str] | None
+    halves: tuple[str, str]
 
 
-ENGLISH = Names(
-    days=("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
-    months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-    halves=("am", "pm"),
-)
+# As people write them in messages, and so short that no instant has more than 18 characters.
+NAMES = {
+    "en": Names(
+        days=("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+        months=(
+            *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+            *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+        ),
+        halves=("am", "pm"),
+    ),
+    "es": Names(
+        days=("lun", "mar", "mié", "jue", "vie", "sáb", "dom"),
+        months=(
+            *("ene", "feb", "mar", "abr", "may", "jun"),
+            *("jul", "ago", "sep", "oct", "nov", "dic"),
+        ),
+        halves=("am", "pm"),
+    ),
+    "ar": Names(
+        days=("الاثنين", "الثلاثاء", "الأربعاء", "الخميس", "الجمعة", "السبت", "الأحد"),
+        months=(
+            *("يناير", "فبراير", "مارس", "أبريل", "مايو", "يونيو"),
+            *("يوليو", "أغسطس", "سبتمبر", "أكتوبر", "نوفمبر", "ديسمبر"),
+        ),
+        halves=("ص", "م"),
+    ),
+}
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july", "august"),
@@ -163,24 +189,37 @@ def _position(word: str, names: Sequence[str]) -> int:
     return [name.startswith(word) for name in names].index(True)
 
 
-def say_when(at: int, now: int, zone: ZoneInfo, names: Names = ENGLISH) -> str:
+def names_in(language: str) -> Names:
+    """Return how a language writes times; the English way where we don't know its own."""
+    return NAMES.get(language.partition("_")[0], NAMES["en"])
+
+
+def say_day(day: date, names: Names) -> str:
+    """Return a day with its year: `12 Jun 2026`, or in numbers where its month's name is long."""
+    said = f"{day.day} {names.months[day.month - 1]} {day.year}"
+    return said if len(said) <= _LONGEST_DAY else f"{day.day}/{day.month}/{day.year}"
+
+
+def say_when(at: int, now: int, zone: ZoneInfo, language: str = "en") -> str:
     """Return an instant in few characters: `Fri 6pm`, `Fri 18:30`, `12 Jun 10am`.
 
     The weekday within the coming six days, else the date, with its year when far off. Noon
     and midnight are 12:00 and 00:00, since 12pm is misread.
     """
-    return _said(at, now // instant.MINUTE, zone, names)
+    return _said(at, now // instant.MINUTE, zone, language)
 
 
 @lru_cache(maxsize=1_024)
-def _said(at: int, minute: int, zone: ZoneInfo, names: Names) -> str:
+def _said(at: int, minute: int, zone: ZoneInfo, language: str) -> str:
+    names = names_in(language)
     wall, today = instant.local(at, zone), instant.local(minute * instant.MINUTE, zone).date()
     away = (wall.date() - today).days
     if 0 <= away <= 6:
         day = names.days[wall.weekday()]
+    elif abs(away) > 300:
+        day = say_day(wall.date(), names)
     else:
         day = f"{wall.day} {names.months[wall.month - 1]}"
-        day += f" {wall.year}" if abs(away) > 300 else ""
-    if names.halves and wall.minute == 0 and wall.hour % 12:
+    if wall.minute == 0 and wall.hour % 12:
         return f"{day} {wall.hour % 12}{names.halves[wall.hour // 12]}"
     return f"{day} {wall:%H:%M}"

@@ -44,18 +44,22 @@ def test_a_poll_that_can_not_be_asked_is_refused(question, options, told):
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_poll_at_its_bounds_takes_two_segments(named):
+async def test_a_poll_at_its_bounds_takes_two_segments(store, named):
     """The longest question and options of any alliance fit, also where we say who writes."""
     longest = replace(ALLIANCE, name="A" * 24)
     form = poll.form(longest, "q" * 80, [c * 18 for c in "abcd"], named=named)
-    texts = poll.texts(longest, form, longest.name, NOON + 320 * DAY + HOUR // 2, NOON)
+    closes_at = NOON + 320 * DAY + HOUR // 2
+    texts = await store.write(
+        lambda tx: poll.texts(tx, longest, form, longest.name, closes_at, NOON)
+    )
     assert segments(introduced(longest, "en", texts["en"])) == 2
 
 
-def test_a_poll_is_asked_as_it_was_written():
+async def test_a_poll_is_asked_as_it_was_written(store):
     """Spaces and typographic signs are made plain; the options are numbered in their order."""
     form = poll.form(ALLIANCE, "Which\u2014 first\u2026?\n", ("Broken  taps", "24/7"), named=False)
-    assert poll.texts(ALLIANCE, form, "Nima", NOON + DAY, NOON) == {
+    texts = await store.write(lambda tx: poll.texts(tx, ALLIANCE, form, "Nima", NOON + DAY, NOON))
+    assert texts == {
         "en": "Nima: Which- first...? 1 Broken taps 2 24/7 0 Skip. Send one number."
         " Send by Thu 12:00. No names shown."
     }

@@ -61,6 +61,8 @@ WHOLE = {
 # Statements that find nothing in this history.
 EMPTY = {
     "batches._LATEST": "this member has told nobody anything",
+    "drafts._ACCEPTED": "nobody has accepted a draft",
+    "tickets._CALL": "nobody asked to be called",
     "addresses._MISSES": "they guessed no code",
     "members._BLANK_SELVES": "they were never two",
     "merging._TAKE_BACK": "as above",
@@ -144,6 +146,7 @@ def own(people: int) -> dict[str, dict[str, object]]:
     return {
         "addresses.": {"id": person, "state": "dead"},
         "addresses._ADD": {"value": "+12025550100"},
+        "audit._COUNTED": {"since": NOW},
         "addresses._LINK": {"address_id": person + 1},
         "batches.": {"id": last_batch(people), "kind": "announcement", "state": "queueing"},
         "claims.": {"id": sending, "ids": some, "rows": many("en", "said", 1)},
@@ -152,6 +155,7 @@ def own(people: int) -> dict[str, dict[str, object]]:
         "claims._DOUBTFUL": {"most": 1},
         "claims._LAPSED": {"now": NOW + sending + 1},
         "dialogs.": {"state": "open", "ids": json.dumps([*range(sent, sent + _FEW)])},
+        "drafts.": {"digest": "d7"},
         "forms.": {"id": 7},
         "inbound.": {"id": people, "key": f"key{people + person}"},
         "inbound._ADD": {"key": "key new"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handlers.dialog.catalogues import between
 from handlers.dialog.forms import SKIPPED, said
 from handlers.dialog.messages import msg
 from handlers.dialog.text import digits
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from handlers.dialog.messages import Message
 
 BY_NUMBER = True
+BETWEEN = ""
+OFFERS = (2, 3, 4)
 
 SKIP = msg("0 Skip.")
 SEND_NUMBER = msg("Send one number.")
@@ -25,6 +28,11 @@ RETRY_SKIP = msg(
     most="8",
 )
 SKIP_LABEL = msg("Skip")
+
+
+def values(question: Question) -> tuple[str, ...] | None:
+    """See Kind.values."""
+    return tuple(option.value for option in question.options)
 
 
 def read(question: Question, options: tuple[Option, ...], text: str) -> str | Skipped | None:
@@ -48,7 +56,7 @@ def listed(question: Question, options: tuple[Option, ...], language: str, how: 
     parts = [f"{n} {said(o.text, language)}" for n, o in enumerate(options, 1)]
     if question.skippable:
         parts.append(SKIP.say(language))
-    return " ".join([*parts, how.say(language)])
+    return between(language).join([*parts, how.say(language)])
 
 
 def shown(question: Question, options: tuple[Option, ...], value: str, language: str) -> str:

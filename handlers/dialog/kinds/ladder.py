@@ -1,12 +1,13 @@
 """A rung of a ladder, answered by 1 to 5 and kept as 0 to 4; 0 skips.
 
-Options, where there are any, name the rungs from the lowest; their values are never kept.
+Options, where there are any, name the rungs from the lowest.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handlers.dialog.catalogues import between
 from handlers.dialog.forms import Option, said
 from handlers.dialog.kinds import choice
 from handlers.dialog.kinds.text import ZERO_SKIPS
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from handlers.dialog.forms import Question, Skipped
 
 BY_NUMBER = True
+BETWEEN = ""
+OFFERS = (0, 5)
 
 NUMBERS = range(1, 6)
 _KEPT = tuple(Option(value=str(number - 1), text={}) for number in NUMBERS)
@@ -27,6 +30,11 @@ def _rung(number: int, options: tuple[Option, ...], language: str) -> str:
     """Return a rung's number, and its text if it has one."""
     text = said(options[number - 1].text, language) if number <= len(options) else ""
     return f"{number} {text}".rstrip()
+
+
+def values(question: Question) -> tuple[str, ...] | None:
+    """See Kind.values."""
+    return tuple(rung.value for rung in _KEPT)
 
 
 def read(question: Question, options: tuple[Option, ...], text: str) -> str | Skipped | None:
@@ -42,7 +50,7 @@ def tail(question: Question, options: tuple[Option, ...], language: str) -> str:
     parts = [_rung(number, options, language) for number in NUMBERS]
     if question.skippable:
         parts.append(choice.SKIP.say(language))
-    return " ".join([*parts, choice.SEND_NUMBER.say(language)])
+    return between(language).join([*parts, choice.SEND_NUMBER.say(language)])
 
 
 def shown(question: Question, options: tuple[Option, ...], value: str, language: str) -> str:

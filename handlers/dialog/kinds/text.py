@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from handlers.dialog.forms import Option, Question, Skipped
 
 BY_NUMBER = False
+BETWEEN = ""
 
 LONGEST = 160
 
@@ -19,6 +20,18 @@ SEND = msg("Send a few words.")
 ZERO_SKIPS = msg("0 skips.")
 RETRY = msg("Sorry, we did not understand. Send a few words, at most {most} letters.", most="160")
 SKIP_LABEL = msg("Skip")
+
+
+def values(question: Question) -> tuple[str, ...] | None:
+    """See Kind.values."""
+    return ()
+
+
+def wrong(question: Question) -> str:
+    """Return what is wrong with the bounds, "" for nothing."""
+    most = LONGEST if question.most is None else question.most
+    right = question.least is None and 0 < most <= LONGEST and not question.unit
+    return "" if right else f"a text has only most, of 1 to {LONGEST} characters"
 
 
 def read(question: Question, options: tuple[Option, ...], text: str) -> str | Skipped | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from handlers.dialog.forms import Question, Skipped
 
 BY_NUMBER = True
+BETWEEN = ""
 
 YES = msg("Yes")
 NO = msg("No")
@@ -22,6 +23,11 @@ def _options(language: str) -> tuple[Option, ...]:
         Option(value="yes", text={language: YES.say(language)}),
         Option(value="no", text={language: NO.say(language)}),
     )
+
+
+def values(question: Question) -> tuple[str, ...] | None:
+    """See Kind.values."""
+    return ("yes", "no")
 
 
 def read(question: Question, options: tuple[Option, ...], text: str) -> str | Skipped | None:

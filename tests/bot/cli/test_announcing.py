@@ -45,6 +45,7 @@ def test_the_preview_tells_all(switchboard, read):
         "left out, as they asked us to stop: 1",
         "segments: 5, 1 for each SMS; cost: none known",
         "takes: 1 s at the channels' rate",
+        "drafts, so our own words are in another language: es (see languages accept)",
         f"nobody of: {', '.join(MISSING)}",
     ]
 

@@ -8,6 +8,7 @@ from bot.channels.base import Again, Refused, Sent, Traits, Unknown
 from bot.cli import checking
 from storage.errors import BadConfig, CannotTell, SwitchboardError
 
+DRAFT = "es nobody has accepted yet, so many are told in another: see `switchboard languages`"
 URL = "http://127.0.0.1:8080/hooks/sms"
 
 
@@ -59,12 +60,15 @@ def channels(monkeypatch):
 
 
 def test_all_is_well(switchboard):
-    """A sound configuration, database and channel have a line each."""
+    """A sound configuration, database and channel have a line each, and so has a draft."""
     assert switchboard("check").stdout.splitlines() == [
         "configuration: Accra Alliance",
         "storage: switchboard.db is sound",
+        f"languages: {DRAFT}",
         "phones: simulator, 0 phones",
     ]
+    switchboard("languages", "accept", "es")
+    assert "languages:" not in switchboard("check").stdout
 
 
 def test_a_new_alliance(switchboard, folder):

@@ -172,3 +172,130 @@ def test_what_is_no_open_poll(switchboard, read, args, says):
     switchboard("close", "P1")
     assert says in switchboard(*args, code=1).stderr
     assert round_of(read, "JOIN").state == "open"
+
+
+# --- a form from a file ---
+
+CHECK_IN = """
+name = "May check-in"
+privacy = "{privacy}"
+[[questions]]
+kind = "yes_no"
+text = "Did they meet you?"
+[[questions]]
+kind = "number"
+text = "{second}"
+least = 0
+most = 50
+when = {{ question = 0, among = ["yes"] }}
+[[questions]]
+kind = "several"
+text = "What of?"
+options = ["Taps", "Price"]
+[[questions]]
+kind = "text"
+text = "What else?"
+"""
+
+
+@pytest.fixture
+def check_in(tmp_path):
+    """A file with a form; called, it is written anew."""
+    file = tmp_path / "check-in.toml"
+
+    def write(privacy="counted", second="How many came?"):
+        file.write_text(CHECK_IN.format(privacy=privacy, second=second))
+        return file
+
+    write()
+    return write
+
+
+def test_a_form_is_asked_from_a_file(switchboard, read, check_in):
+    """Its first question leaves; what is asked, and how privately, stands in the file."""
+    done = switchboard("poll", "--form", str(check_in()), "--yes")
+    assert done.stdout == "P1\n"
+    assert "Accra Alliance: Did they meet you? 1 Yes 2 No 0 Skip." in done.stderr
+    assert "Only totals are shown." in done.stderr
+    asked = round_of(read)
+    stored = read(lambda tx: stored_forms.by_id(tx, asked.form_id))
+    assert (stored.name, stored.version, stored.privacy) == ("May check-in", 1, "counted")
+
+
+def test_a_form_in_json(switchboard, read, tmp_path):
+    """The same in JSON."""
+    file = tmp_path / "f.json"
+    body = {"name": "f", "privacy": "named", "questions": [{"kind": "ladder", "text": "How?"}]}
+    file.write_text(json.dumps(body))
+    assert switchboard("poll", "--form", str(file), "--yes").stdout == "P1\n"
+
+
+def test_an_open_round_keeps_its_version(switchboard, read, check_in):
+    """A form that is changed in its file is asked anew; whoever was asked is asked as before."""
+    switchboard("poll", "--form", str(check_in()), "--yes")
+    switchboard("poll", "--form", str(check_in(second="How many women came?")), "--yes")
+    asked = [round_of(read, code) for code in ("P1", "P2")]
+    stored = [read(lambda tx, one=one: stored_forms.by_id(tx, one.form_id)) for one in asked]
+    assert [(form.name, form.version) for form in stored] == [
+        ("May check-in", 1), ("May check-in", 2),
+    ]  # fmt: skip
+    assert ["women" in form.body for form in stored] == [False, True]
+
+
+def test_the_result_of_a_form_has_each_question(switchboard, read, check_in):
+    """Of several each option's people, of a number each value; never anybody's words."""
+    switchboard("poll", "--form", str(check_in()), "--yes")
+    given = {1: ("yes", "3", "1,2", "Mud"), 2: ("yes", "12", "2", "Sand"), 3: ("no",)}
+
+    async def unit(tx):
+        for member, values in given.items():
+            for question, value in enumerate(values):
+                await answers.put(tx, 1, member, question, value, 1)
+
+    read(unit)
+    found = result(switchboard)
+    assert [found["question"], found["answers"]] == ["Did they meet you?", 3]
+    assert found["options"] == [{"text": "Yes", "count": 2}, {"text": "No", "count": 1}]
+    _, number, several, words = found["questions"]
+    assert number["options"] == [{"text": "3", "count": 1}, {"text": "12", "count": 1}]
+    assert several["options"] == [{"text": "Taps", "count": 1}, {"text": "Price", "count": 2}]
+    assert (words["answers"], words["options"]) == (2, [])
+    shown = switchboard("result", "P1").stdout
+    assert "P1 so far: What of?\n       1  Taps\n       2  Price\n       2  answered" in shown
+    switchboard("close", "P1")
+    assert "Mud" not in round_of(read).result
+    assert "Mud" not in switchboard("result", "P1", "--json").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "can't be read"),
+        ("{", "can't be read"),
+        ('{"name": "f"}', "privacy: "),
+        ('{"name": "f", "privacy": "named", "questions": [{"kind": "x"}]}', "there is no kind 'x'"),
+    ],
+)
+def test_bad_files(switchboard, tmp_path, text, says):
+    """What is wrong with a file is told with its name and the place, in one line."""
+    file = tmp_path / "f.json"
+    file.write_text(text)
+    told = switchboard("poll", "--form", str(file), "--yes", code=1).stderr
+    assert says in told
+    assert "f.json" in told
+
+
+def test_a_file_of_bytes_and_one_that_is_not_there(switchboard, tmp_path):
+    """Neither is a form."""
+    file = tmp_path / "f.toml"
+    file.write_bytes(b"\xff\xfe\x00")
+    assert "is not UTF-8" in switchboard("poll", "--form", str(file), "--yes", code=1).stderr
+    told = switchboard("poll", "--form", str(tmp_path / "none.toml"), "--yes", code=1).stderr
+    assert "none.toml" in told
+
+
+@pytest.mark.parametrize("more", [["Q?"], ["--option", "A"], ["--named"]])
+def test_a_form_says_all_of_it_itself(switchboard, check_in, more):
+    """What else the command line says of it would be two forms in one."""
+    told = switchboard("poll", "--form", str(check_in()), *more, "--yes", code=1).stderr
+    assert "stands in its file" in told

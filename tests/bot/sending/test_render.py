@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from bot.channels.base import Choice, digest
 from bot.sending.render import Renderer
-from storage import batches
+from handlers.dialog.catalogues import catalogue
+from storage import batches, drafts
 from storage.instant import DAY
 from tests.bot.sending.office import ALLIANCE
 
@@ -52,6 +54,30 @@ async def test_who_was_signed_up_by_others_is_first_told_who_writes(post):
     assert greeted.text == "This is Nima Water. STOP ends it. Water."
     assert (await rendered(post, batch_id=batch)).text == "Water."
     assert (await rendered(post, kind=0, text="Hi.", introduced=False)).text == "Hi."
+
+
+async def test_a_basic_phone_gets_what_it_can_show(post):
+    """Where SMS parts are counted no isolate and no dear accent leaves; elsewhere all of it."""
+    written = {"text": "Envíe un número, \u2068Nima\u2069.", "kind": 0}
+    sms = await rendered(post, **written)
+    assert (sms.text, sms.segments) == ("Envie un numero, Nima.", 1)
+    assert sms.digest == digest(sms.text)
+    chat = await rendered(post, Renderer(ALLIANCE, basic=False), **written)
+    assert chat.text == written["text"]
+
+
+async def test_words_of_ours_are_said_in_what_was_accepted(post):
+    """A draft's introduction is English until somebody has accepted it; the text is as written."""
+    alliance = replace(ALLIANCE, languages=("en", "es"))
+    batch = await post.batch()
+    await put(post, batch, en="Water", es="Agua")
+    row = {"batch_id": batch, "language": "es", "introduced": False}
+    said = await rendered(post, Renderer(alliance), **row)
+    assert said.text == "This is Nima Water. STOP ends it. Agua"
+    digest_ = catalogue("es").digest
+    await post.database.write(lambda tx: drafts.accept(tx, "es", digest_, None, 1))
+    said = await rendered(post, Renderer(alliance), **row)
+    assert said.text == "Somos Nima Water. Envie PARAR para no recibir mas. Agua"
 
 
 async def test_a_question_carries_the_buttons_of_its_round(post):

@@ -182,5 +182,5 @@ async def _declined(turn):
 
 def test_a_round_that_never_closes_names_no_deadline(store):
     """Without a close there is no "by"."""
-    assert asking.by_when(store.alliance, 0, store.now) == ""
-    assert asking.by_when(store.alliance, store.now + 1, store.now) == "Wed 12:00"
+    assert asking.by_when(store.alliance, 0, store.now, "en") == ""
+    assert asking.by_when(store.alliance, store.now + 1, store.now, "en") == "Wed 12:00"

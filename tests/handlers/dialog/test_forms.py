@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.dialog import forms, kinds
-from handlers.dialog.forms import Form, Option, Question
+from handlers.dialog.forms import Form, Option, Question, When
 
 TAPS = Question(
     kind="choice",
@@ -84,7 +84,60 @@ def test_buttons_carry_their_round_and_question():
 
 def test_questions_follow_each_other_to_the_end():
     """-1 comes before the first question, and None after the last."""
-    assert [forms.next_question(form(), at) for at in (-1, 0, 1)] == [0, 1, None]
+    assert [forms.next_question(form(), at, {}) for at in (-1, 0, 1)] == [0, 1, None]
+
+
+HOW_MANY = Question(kind="number", text={"en": "How many?"})
+ANY_OF = Question(kind="several", text={"en": "Which?"}, options=TAPS.options)
+BRANCHED = form(
+    "counted",
+    TAPS,
+    HOW_MANY.model_copy(update={"when": When(question=0, among=("2",))}),
+    WHY.model_copy(update={"when": When(question=1, least=5, most=9)}),
+    ANY_OF,
+    WHY.model_copy(update={"when": When(question=3, among=("1",))}),
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({}, [0, 3]), ({0: "1"}, [0, 3]), ({0: "2"}, [0, 1, 3]),
+        ({0: "2", 1: "4"}, [0, 1, 3]), ({0: "2", 1: "5"}, [0, 1, 2, 3]),
+        ({0: "2", 1: "9"}, [0, 1, 2, 3]), ({0: "2", 1: "10"}, [0, 1, 3]),
+        ({3: "2"}, [0, 3]), ({3: "1,2"}, [0, 3, 4]), ({3: "1"}, [0, 3, 4]),
+    ],
+)  # fmt: skip
+def test_what_was_answered_decides_what_is_asked(given, asked):
+    """A value among those named, one of several, or a number within bounds."""
+    found, at = [], forms.next_question(BRANCHED, -1, given)
+    while at is not None:
+        found.append(at)
+        at = forms.next_question(BRANCHED, at, given)
+    assert found == asked
+
+
+def test_one_bound_is_enough():
+    """At least, or at most, so many."""
+    for when, values in ((When(question=1, least=5), "5"), (When(question=1, most=5), "4")):
+        some = form("counted", TAPS, HOW_MANY, WHY.model_copy(update={"when": when}))
+        assert forms.applies(some, 2, {1: values})
+        assert not forms.applies(some, 2, {1: "3" if when.least else "6"})
+
+
+def test_what_hangs_on_a_withdrawn_answer_goes_too():
+    """Each answer applies in the light of those before it that still do."""
+    given = {0: "1", 1: "7", 2: "Mud", 3: "1", 4: "Rain"}
+    assert forms.applying(BRANCHED, given) == {0: "1", 3: "1", 4: "Rain"}
+    assert forms.applying(BRANCHED, given | {0: "2"}) == given | {0: "2"}
+
+
+def test_a_condition_on_what_is_kept_of_the_person_is_refused():
+    """What sets something of somebody is no answer that is kept."""
+    about = TAPS.model_copy(update={"sets": "type"})
+    with pytest.raises(ValidationError) as raised:
+        form("named", about, WHY.model_copy(update={"when": When(question=0, among=("1",))}))
+    assert "no condition can be made of the answer to questions[0]" in str(raised.value)
 
 
 def test_a_stored_form_is_read_back_whole():
@@ -109,6 +162,7 @@ def test_every_kind_of_question_speaks_for_itself():
     names = sorted(module.name for module in pkgutil.iter_modules(kinds.__path__))
     assert names == ["choice", "date", "ladder", "number", "several", "text", "yes_no"]
     for name in names:
-        for act in ("read", "tail", "shown", "choices", "retry"):
+        for act in ("read", "tail", "shown", "choices", "retry", "values"):
             assert callable(getattr(forms.kind(name), act)), (name, act)
         assert isinstance(forms.kind(name).BY_NUMBER, bool), name
+        assert isinstance(forms.kind(name).BETWEEN, str), name

@@ -15,12 +15,16 @@ ANY = st.characters(exclude_categories=[])
 
 
 def packed(message: str) -> int:
-    """Pack character by character, never splitting one: the plain way to count parts."""
+    """Pack letter by letter with its marks, never splitting one: the plain way to count parts."""
     if set(message) <= set(BASIC + EXTENSION):
         sizes = [1 + (character in EXTENSION) for character in message]
         alone, part = 160, 153
     else:
-        sizes = [1 + (ord(character) > 0xFFFF) for character in message]
+        sizes = [0]
+        for character in message:
+            if character not in "\u0301\u064b\u0651\u200d":
+                sizes.append(0)
+            sizes[-1] += 1 + (ord(character) > 0xFFFF)
         alone, part = 70, 67
     if sum(sizes) <= alone:
         return 1
@@ -64,6 +68,12 @@ def test_gsm7_alphabet() -> None:
         ("😀" * 67, 3),
         ("ж" * 66 + "😀" + "ж" * 66, 3),
         ("a" * 70 + "`", 2),
+        ("ж" * 66 + "e\u0301" + "ж" * 66, 3),
+        ("ж" * 65 + "e\u0301" + "ж" * 67, 2),
+        ("e" + "\u0301" * 66 + "ж" * 67, 2),
+        ("e" + "\u0301" * 67 + "ж" * 66, 2),
+        ("e" + "\u0301" * 150, 3),
+        ("\u0301" * 71, 2),
     ],
 )
 def test_segments(message: str, parts: int) -> None:
@@ -75,10 +85,11 @@ def test_segments(message: str, parts: int) -> None:
     st.text(st.sampled_from("aé€[ж😀"), max_size=700)
     | st.text(st.sampled_from("ab€"), max_size=700)
     | st.text(st.sampled_from("😀ж"), max_size=400)
+    | st.text(st.sampled_from("😀жeل\u0301\u064b\u0651\u200d"), max_size=300)
 )
-@settings(max_examples=200)
+@settings(max_examples=300)
 def test_segments_pack_exactly(message: str) -> None:
-    """The count is that of packing character by character."""
+    """The count is that of packing letter by letter; the peers' test has Twilio's own count."""
     assert text.segments(message) == packed(message)
 
 
@@ -110,6 +121,34 @@ def test_plain_never_costs_more(message: str) -> None:
     assert text.segments(sent) <= text.segments(message)
     assert [c for c in sent if c.isalnum()] == [c for c in message if c.isalnum()]
     assert text.plain(sent) == sent
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("Envíe un número", "Envie un numero"),
+        ("\u201cSÍ\u201d, él Ñandú", '"SI", él Ñandu'),
+        ("Crème", "Crème"),
+        ("Ça coûte: sí", "Ça coûte: sí"),  # û needs UCS-2 anyway
+        ("هنا \u2068Nimá\u2069.", "هنا Nimá."),
+        ("\u2067x\u2069", "x"),
+        ("\u200fنيما", "\u200fنيما"),
+        ("a", "a"),
+    ],
+)
+def test_basic(written: str, sent: str) -> None:
+    """A basic phone gets no marks of stress where they cost UCS-2, and never an isolate."""
+    assert text.basic(written) == sent
+
+
+@given(st.text(ANY, max_size=200) | st.text(st.sampled_from("áíóúÁ“ab\u2068\u2069ш"), max_size=200))
+@settings(max_examples=150)
+def test_basic_never_costs_more(message: str) -> None:
+    """It adds no part, costs no more than `plain`, keeps the letters, and is done once."""
+    sent = text.basic(message)
+    assert text.segments(sent) <= text.segments(text.plain(message)) <= text.segments(message)
+    assert text.fold(sent) == text.fold(message)
+    assert text.basic(sent) == sent
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.dialog.when import EXAMPLES, Names, read_span, read_when, say_when
+from handlers.dialog.messages import WHEN
+from handlers.dialog.when import EXAMPLES, NAMES, read_span, read_when, say_when
 from storage import instant
 from storage.errors import BadWhen
 
@@ -186,15 +187,32 @@ def test_say_when_by_the_zone() -> None:
     assert say_when(at("2026-06-12T23:00"), NOW, BERLIN) == "Sat 1am"
 
 
-def test_say_when_in_another_language() -> None:
-    """A language brings its names and its clock."""
-    french = Names(
-        days=("lun", "mar", "mer", "jeu", "ven", "sam", "dim"),
-        months=("janv", "févr", "mars", "avr", "mai", "juin", "juil") + ("août",) * 5,
-        halves=None,
-    )
-    assert say_when(at("2026-06-12T18:00"), NOW, ACCRA, french) == "ven 18:00"
-    assert say_when(at("2026-06-30T18:00"), NOW, ACCRA, french) == "30 juin 18:00"
+@pytest.mark.parametrize(
+    ("language", "instant_text", "said"),
+    [
+        ("es", "2026-06-12T18:00", "vie 6pm"),
+        ("es", "2026-06-13T18:30", "sáb 18:30"),
+        ("es_MX", "2026-06-30T12:00", "30 jun 12:00"),
+        ("es", "2027-06-12T10:00", "12 jun 2027 10am"),
+        ("ar", "2026-06-12T18:00", "الجمعة 6م"),
+        ("ar", "2026-06-13T10:00", "السبت 10ص"),
+        ("ar", "2026-09-30T18:30", "30 سبتمبر 18:30"),
+        ("ar", "2027-06-12T10:00", "12/6/2027 10ص"),
+        ("fr", "2026-06-12T18:00", "Fri 6pm"),
+    ],
+)
+def test_say_when_in_another_language(language: str, instant_text: str, said: str) -> None:
+    """A language brings its names; where those are long a day with its year is in numbers."""
+    assert say_when(at(instant_text), NOW, ACCRA, language) == said
+
+
+@pytest.mark.parametrize("language", NAMES)
+@pytest.mark.parametrize("minute", [0, 5, 12 * 60, 18 * 60, 22 * 60 + 30])
+def test_no_instant_is_longer_than_messages_leave_room_for(language: str, minute: int) -> None:
+    """Whatever the day, an instant in words has 18 characters at most, in every language."""
+    for day in range(-400, 800):
+        meant = NOW + day * instant.DAY + minute * instant.MINUTE
+        assert len(say_when(meant, NOW, ACCRA, language)) <= len(WHEN)
 
 
 @given(st.integers(1, 3 * 365 * 24 * 60), st.sampled_from([ACCRA, ZoneInfo("Asia/Kolkata")]))

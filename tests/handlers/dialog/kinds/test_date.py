@@ -32,6 +32,9 @@ def within(**bounds):
         "12\u20136\u20132026", "12\u20116\u20112026", "12\u22126\u22122026", "12\xa06\xa02026",
         "\u200f١٢/٦/٢٠٢٦", "١٢\u060d٦\u060d٢٠٢٦", "१२-६-२०२६", "１２／６／２０２６",
         "１２－６－２０２６", "１２．６．２０２６", "۲۰۲۶/۶/۱۲",
+        "12 Jun 2026", "12 june 2026", "12th June, 2026", "12. Jun. 26", "June 12, 2026",
+        "12june 2026",
+        "12 يونيو 2026", "١٢ يونيو ٢٠٢٦",
     ],
 )  # fmt: skip
 def test_a_day_is_read_as_people_type_it(typed):
@@ -46,7 +49,10 @@ def test_a_day_is_read_as_people_type_it(typed):
         "6/25/2026", "30/2/2026", "29/2/2025", "31 6 2026", "2026-13-01", "2026-06-31",
         "12 6 6", "12 6 206", "12 6 02026", "012 6 2026", "12 006 2026", "2026 6", "2026 6 2026",
         "26 6 12 1", "12062026", "20260612", "12/6/2026 10", "2026-06-12T10:00", "12:6:2026",
-        "12 Jun 2026", "12th 6 2026", "+12 6 2026", "today", "##", "#1", "/", "-", "", " ",
+        "12th 6 2026", "12 June",
+        "12 Ju 2026", "31 June 2026", "32 June 2026", "June 2026",
+        "12 Juned 2026", "12 June 206", "12 of June 2026",
+        "+12 6 2026", "today", "##", "#1", "/", "-", "", " ",
         "1" * 5000, "1/" * 2500, f"12 6 {'2' * 5000}",
     ],
 )  # fmt: skip
@@ -155,4 +161,28 @@ def test_a_day_is_asked_for_with_an_example(question, tail, retry):
     assert date.retry(question, (), "en") == f"Sorry, we did not understand. {retry}"
     example = tail.partition("example ")[2].partition(".")[0]
     assert date.read(question, (), example) is not None
-    assert date.choices(question, (), "en") == []
+    assert date.choices(question, (), "en") == [("Skip", "#")] * question.skippable
+
+
+@pytest.mark.parametrize("typed", ["12 June", "12/6", "2026-06-12", "29 Feb", "12 6 26", "Jun 12"])
+def test_what_looks_like_a_day(typed):
+    """With its year or without: it answers such a question, or tries to."""
+    assert date.like(typed)
+
+
+@pytest.mark.parametrize(
+    "typed", ["2", "June", "12", "1 2 3 4", "31/6", "45 June", "At Jun 12", ""]
+)
+def test_what_is_no_day_does_not_look_like_one(typed):
+    """A number alone is any question's answer, and other words are a message."""
+    assert not date.like(typed)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "right"),
+    [({}, True), ({"least": 2020, "most": 2030}, True), ({"least": 2030, "most": 2020}, False),
+     ({"least": 0}, False), ({"most": 10_000}, False), ({"unit": "days"}, False)],
+)  # fmt: skip
+def test_bounds_are_years(bounds, right):
+    """From the first on, the least not after the most, and without a unit."""
+    assert (date.wrong(within(**bounds)) == "") is right

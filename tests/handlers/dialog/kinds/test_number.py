@@ -51,4 +51,31 @@ def test_a_number_is_asked_with_its_unit_and_bounds(question, tail, shown, retry
     assert number.tail(question, (), "en") == tail
     assert number.shown(question, (), "7", "en") == shown
     assert number.retry(question, (), "en") == retry
-    assert number.choices(question, (), "en") == []
+
+
+@pytest.mark.parametrize(
+    ("bounds", "typed"),
+    [
+        ({}, ["#"]), ({"most": 7}, [*"01234567", "#"]), ({"most": 8}, ["#"]),
+        ({"least": 5, "most": 7, "unit": "days"}, ["5", "6", "7", "#"]),
+        ({"least": 3, "most": 3, "skippable": False}, ["3"]),
+    ],
+)  # fmt: skip
+def test_few_numbers_are_buttons(bounds, typed):
+    """Each with the unit; of more there is only a skip, where one may."""
+    question = OPEN.model_copy(update=bounds)
+    found = number.choices(question, (), "en")
+    assert [data for _, data in found] == typed
+    labels = [label for label, data in found if data != "#"]
+    assert labels == [number.shown(question, (), data, "en") for data in typed if data != "#"]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "right"),
+    [({}, True), ({"least": 0, "most": 0}, True), ({"most": 9, "unit": "u" * 12}, True),
+     ({"least": -1}, False), ({"most": -1}, False), ({"least": 3, "most": 2}, False),
+     ({"unit": "u" * 13}, False)],
+)  # fmt: skip
+def test_bounds_that_can_be_typed(bounds, right):
+    """No sign can be typed, the least is not above the most, and a unit is short."""
+    assert (number.wrong(OPEN.model_copy(update=bounds)) == "") is right

@@ -96,13 +96,12 @@ def test_digits_together_are_the_same_as_apart(order, count):
 )
 def test_nothing_typed_is_taken_for_what_was_not_offered(typed):
     """Whatever is typed stands for options in their order, each once, for a skip, or nothing."""
-    found = several.read(ANY, EIGHT, typed)
+    found = several.read(ANY, EIGHT, clean(typed))  # as whatever comes in is
     if found is not None and found is not SKIPPED:
         values = found.split(",")
         assert values
         assert values == sorted({*values} & {*"abcdefgh"})
         assert several.shown(ANY, EIGHT, found, "en").count(", ") == len(values) - 1
-    assert (several.read(ANY, EIGHT, clean(typed)) is None) == (found is None)
 
 
 def test_the_options_are_numbered_in_the_persons_language():
@@ -128,13 +127,32 @@ def test_what_was_chosen_is_shown_with_its_digits(value, language, shown):
     assert several.shown(ANY, THREE, value, language) == shown
 
 
-def test_a_button_answers_with_its_one_option():
-    """Each option is a button that types its digit, and so is skipping where that may be."""
-    buttons = [("1 Taps", "1"), ("2 Price", "2"), ("3 Drains", "3")]
+def test_each_option_is_a_button_to_press_on_or_off():
+    """And one that says that it is all, and a skip where that may be; typed, none is an answer."""
+    buttons = [("1 Taps", "+1"), ("2 Price", "+2"), ("3 Drains", "+3"), ("Done", "=")]
     assert several.choices(ANY, THREE, "en") == [*buttons, ("0 Skip", "0")]
     assert several.choices(MUST, THREE, "en") == buttons
     read = [several.read(ANY, THREE, typed) for _, typed in several.choices(ANY, THREE, "en")]
-    assert read == ["a", "b", "c", SKIPPED]
+    assert read == [None, None, None, None, SKIPPED]
+
+
+@pytest.mark.parametrize(
+    ("value", "pressed", "chosen"),
+    [
+        ("", "+3", "c"), ("c", "+1", "a,c"), ("a,c", "+3", "a"), ("a", "+1", ""),
+        ("gone", "+1", "a"), ("", "0", None), ("", "1", None), ("", "=", None), ("", "+4", None),
+        ("", "+0", None), ("", "+", None), ("", "+x", None), ("", "+1 2", None),
+    ],
+)  # fmt: skip
+def test_a_press_puts_its_option_on_or_off(value, pressed, chosen):
+    """In the options' order; what isn't a button of an option chooses nothing."""
+    assert several.gather(THREE, value, pressed) == chosen
+
+
+def test_what_would_be_cut_is_shown_by_its_numbers():
+    """All of them: half an option says less than its number."""
+    assert several.shown(ANY, EIGHT, "a,b,c,d", "en") == "1 Taps, 2 Price, 3 Drains, 4 Pumps"
+    assert several.shown(ANY, EIGHT, "a,b,c,d,e,f", "en") == "1, 2, 3, 4, 5, 6"
 
 
 def test_who_is_not_understood_hears_how_to_answer():
