@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from bot.config.sections import Web
 
 
+# Longer than any usual proxy keeps an idle connection: else it would send a request on one that
+# is being closed, and have no answer to it.
+# Source: caddyserver.com/docs/caddyfile/directives/reverse_proxy, keepalive (2 minutes; 2026-11).
+KEEP_ALIVE_SECONDS = 130
+
+
 def server_config(app: Any) -> uvicorn.Config:  # noqa: ANN401  an ASGI application
     """Return how the web server runs."""
     return uvicorn.Config(
@@ -23,6 +29,7 @@ def server_config(app: Any) -> uvicorn.Config:  # noqa: ANN401  an ASGI applicat
         log_config=None,
         access_log=False,
         lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=5,
         server_header=False,
         date_header=False,
