@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from handlers.dialog import confirming, proposing
 from handlers.dialog.messages import NUMBER, msg
 from handlers.dialog.perform import Telling, place, tell
-from handlers.dialog.text import clean, plain, segments
+from handlers.dialog.text import basic, clean, plain, segments
 from handlers.dialog.turn import command
 from storage.errors import BadInput
 
@@ -48,7 +48,7 @@ def check(alliance: Alliance, texts: Mapping[str, str]) -> dict[str, str]:
             ready[language] = plain(clean(texts[language]).strip())
     if alliance.languages[0] not in ready or not all(ready.values()):
         raise BadInput("an announcement needs a text")
-    if any(segments(text) > MOST_SEGMENTS for text in ready.values()):
+    if any(segments(basic(text)) > MOST_SEGMENTS for text in ready.values()):
         raise BadInput(f"the text is longer than {MOST_SEGMENTS} SMS: shorten it")
     return ready
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from handlers.dialog import known
 from handlers.dialog.messages import msg
-from handlers.dialog.text import plain, segments
+from handlers.dialog.text import basic, segments
 from handlers.dialog.turn import command
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _short(language: str, facts: list[str]) -> str:
     """Return as many of the facts, from the first, as two segments hold."""
     whole = ME.say(language, facts="; ".join(facts))
     most = len(facts)
-    while segments(plain(whole)) > MOST_SEGMENTS and most > 1:
+    while segments(basic(whole)) > MOST_SEGMENTS and most > 1:
         most -= 1
         whole = ME_AND_MORE.say(language, facts="; ".join(facts[:most]))
     return whole

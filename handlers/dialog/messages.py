@@ -35,7 +35,8 @@ class Message:
         """
         found = catalogue(language)
         if found is None:
-            return self._english(values).format(**values)
+            one = not self.by or str(values[self.by]) == "1"
+            return (self.text if one else self.many).format(**values)
         count = _number(values[self.by]) if self.by else None
         if found.right_to_left:
             values = {name: isolated(value) for name, value in values.items()}
@@ -49,9 +50,6 @@ class Message:
         """Return the message in a language, its fields still to be filled in."""
         found = catalogue(language)
         return self.text if found is None else found.text(self.text, self.many, None)
-
-    def _english(self, values: dict[str, object]) -> str:
-        return self.many if self.by and str(values[self.by]) != "1" else self.text
 
 
 def _number(value: object) -> int:

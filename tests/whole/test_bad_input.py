@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot import numbers
 from bot.channels.base import Unreadable
-from handlers.dialog.text import segments
+from handlers.dialog.text import basic, segments
 from storage.errors import BadNumber
 from storage.instant import HOUR
 from tests.whole.chat import Chat
@@ -175,7 +175,7 @@ async def talk(messages: list[tuple[int, str, str, str]]) -> None:
             await both.settled()
             assert await both.rows("SELECT error FROM inbound WHERE state = 'failed'") == []
             said = [text for (text,) in await both.rows("SELECT text FROM outbox WHERE kind = 0")]
-            assert [text for text in said if segments(text) > 2] == []
+            assert [text for text in said if segments(basic(text)) > 2] == []
 
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:

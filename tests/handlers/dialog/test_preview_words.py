@@ -56,6 +56,8 @@ async def test_a_small_one_is_short(store):
         ({"over_budget": 9}, "Over the budget: 9 SMS."),
         ({"other_language": {"es": 4}}, "Read Español: 4."),
         ({"types_with_nobody": ("media", "donor")}, "Nobody of: media, donor."),
+        ({"drafts": ("es", "ar")}, "Drafts, so told in another language: es, ar."),
+        ({"people": 1}, "1 person, 800 SMS, "),
         ({"cost": {"USD": 12.056}}, "12.06 USD"),
         ({"seconds": 180}, "3 min."),
         ({"seconds": 45_000}, "12 h 30 min."),
