@@ -39,6 +39,7 @@ async def erased(turn: Turn, body: str) -> None:  # noqa: ARG001  it is about wh
     """Blank what is kept of them in every table, and keep but keyed hashes of their addresses."""
     tx, member_id = turn.tx, turn.sender.member_id
     if member_id:
+        await outbox.blank_names(tx, member_id)
         await answers.withdraw(tx, member_id)
         await roles.revoke_all(tx, member_id)
         await outbox.erase(tx, member_id, turn.now)

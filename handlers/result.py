@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog import forms, results
-from handlers.dialog.messages import CODE, msg
+from handlers.dialog import authority, forms, results
+from handlers.dialog.messages import CODE, NUMBER, msg
+from handlers.dialog.text import plain, segments
 from handlers.dialog.turn import command
 from storage import answers, rounds
 from storage import forms as stored_forms
@@ -17,9 +18,18 @@ if TYPE_CHECKING:
     from storage.database import Tx
     from storage.rounds import Round
 
+NAMES = msg("{code} by name: {names}.", code=CODE, names="N" * 280)
+NAMES_AND_MORE = msg(
+    "{code} by name: {names}, and {more} more.", code=CODE, names="N" * 270, more=NUMBER
+)
 NO_SUCH = msg("There is no poll {code}. POLLS shows what is open.", code=CODE)
 WHICH = msg("Send RESULT and the code of the poll, for example: RESULT P12")
 
+
+# So many names a chat shows; by SMS as many as two parts hold.
+MOST_NAMES = 100
+LONGEST_NAME = 30
+MOST_SEGMENTS = 2
 
 # While very many are counted nothing else is written. So a count stands for some hundred times
 # as long as it took: in ms for each answer, and only where that is a second or more.
@@ -84,3 +94,39 @@ async def result_of(turn: Turn, rest: str) -> None:
             smallest=turn.alliance.smallest_group,
         )
     )  # fmt: skip
+    if form.privacy == "named" and found[0].answers and await _sees_names(turn, round_):
+        await _names(turn, round_, form, found[0].answers)
+
+
+async def _sees_names(turn: Turn, round_: Round) -> bool:
+    """Tell whether the sender has a role on the platform that asked."""
+    reach = await authority.reach(turn.tx, turn.sender.member_id, "status")
+    return reach is not None and await authority.covers(turn.tx, reach, round_.platform_id)
+
+
+async def _names(turn: Turn, round_: Round, form: forms.Form, answered: int) -> None:
+    """Say who answered what to the first question, as many as the phone has room for."""
+    question = form.questions[0]
+    kind, language = forms.kind(question.kind), turn.language
+    who: dict[str, list[str]] = {}
+    for alias, value in await answers.named(turn.tx, round_.id, 0, MOST_NAMES):
+        who.setdefault(value, []).append(alias[:LONGEST_NAME])
+    said = {value: kind.shown(question, question.options, value, language) for value in sorted(who)}
+    shown = sum(map(len, who.values()))
+    text = _listed(turn, round_.code, who, said, answered)
+    while turn.one_question and segments(plain(text)) > MOST_SEGMENTS and shown > 1:
+        shown -= 1
+        next(names for names in reversed(who.values()) if names).pop()
+        text = _listed(turn, round_.code, who, said, answered)
+    turn.reply(text, (), round_.id)
+
+
+def _listed(
+    turn: Turn, code: str, who: dict[str, list[str]], said: dict[str, str], answered: int
+) -> str:
+    between = "; " if turn.one_question else "\n"
+    listed = between.join(f"{said[value]}: {', '.join(who[value])}" for value in said if who[value])
+    more = answered - sum(map(len, who.values()))
+    if more > 0:
+        return NAMES_AND_MORE.say(turn.language, code=code, names=listed, more=more)
+    return NAMES.say(turn.language, code=code, names=listed)

@@ -52,6 +52,11 @@ _KEEP_WHO = sql(
     " SELECT DISTINCT a.round_id, a.member_id FROM answers a WHERE a.round_id = :round_id"
     " ON CONFLICT DO NOTHING"
 )
+_NAMED = sql(
+    "SELECT m.alias, a.value FROM answers a JOIN members m ON m.id = a.member_id"
+    " WHERE a.round_id = :round_id AND a.question = :question AND m.alias <> ''"
+    " ORDER BY a.member_id LIMIT :most"
+)
 _PEOPLE = sql("SELECT COUNT(DISTINCT member_id) FROM answers WHERE round_id = :round_id")
 _FORGET = sql("DELETE FROM answers WHERE round_id = :round_id")
 _WITHDRAW = sql(
@@ -119,6 +124,12 @@ async def by_group(tx: Tx, round_id: int, breakdown: Breakdown) -> dict[str, Cou
     async for row in _tally(tx, _GROUPS[breakdown], round_id):
         _add(found.setdefault(str(row[3]), {}), row)
     return found
+
+
+async def named(tx: Tx, round_id: int, question: int, most: int) -> list[tuple[str, str]]:
+    """Return (alias, value) of some who answered a question, the oldest members first."""
+    rows = await tx.rows(_NAMED, round_id=round_id, question=question, most=most)
+    return [(str(row[0]), str(row[1])) for row in rows]
 
 
 async def people(tx: Tx, round_id: int) -> int:

@@ -143,6 +143,14 @@ _BLANK_QUOTES = sql(
     " WHERE address_id IN (SELECT address_id FROM member_addresses WHERE member_id = :member_id)"
     " AND ticket_id IS NOT NULL"
 )
+# Who leads a round with names may have been told this one's.
+_BLANK_NAMES = sql(
+    "UPDATE outbox SET text = '', said = '' WHERE kind = 0 AND round_id IS NOT NULL"
+    " AND question IS NULL AND status NOT IN ('queued', 'held', 'sending', 'unknown')"
+    " AND round_id IN (SELECT r.id FROM rounds r JOIN forms f ON f.id = r.form_id"
+    " WHERE f.privacy = 'named' AND r.closes_at > 0 AND EXISTS (SELECT 1 FROM answers a"
+    " WHERE a.round_id = r.id AND a.member_id = :member_id))"
+)
 _PRUNE = sql_chosen(
     "DELETE FROM outbox WHERE id IN [SELECT id FROM outbox WHERE kind = 0"
     " AND queued_at < :before AND status NOT IN ('queued', 'held', 'sending')"
@@ -320,6 +328,11 @@ async def blank_some(tx: Tx, round_id: int, most: int) -> int:
 async def blank_address(tx: Tx, address_id: int) -> None:
     """Blank every reply to an address."""
     await tx.run(_BLANK_MEMBER, address_id=address_id)
+
+
+async def blank_names(tx: Tx, member_id: int) -> None:
+    """Blank what was said of rounds in which a person answered by name; before that is undone."""
+    await tx.post(_BLANK_NAMES, member_id=member_id)
 
 
 async def erase(tx: Tx, member_id: int, now: int) -> None:

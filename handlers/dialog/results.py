@@ -59,7 +59,9 @@ def suppress(groups: Mapping[str, Counts], smallest: int) -> tuple[Group, ...]:
 
     Totals are shown beside, so what is hidden can be added up by subtraction: taken together
     it must be a group that could be shown itself, also for whoever takes the answers of one
-    small group away because they are their own. Groups of whom nobody answered are left out.
+    small group away because they are their own; and two in it chose each option that two chose
+    at all, or it would be known of them, or of all but oneself, that they did not. Groups of whom
+    nobody answered are left out.
     """
     answered = {name: counts for name, counts in groups.items() if any(counts.values())}
     hidden = {name for name, counts in answered.items() if not shows(counts, smallest)}
@@ -75,7 +77,11 @@ def suppress(groups: Mapping[str, Counts], smallest: int) -> tuple[Group, ...]:
 def _says_no_more(groups: Mapping[str, Counts], hidden: set[str], smallest: int) -> bool:
     small = [name for name in hidden if sum(groups[name].values()) < smallest]
     left_over = [hidden, *(hidden - {name} for name in small)]
-    return all(shows(together(groups[name] for name in names), smallest) for names in left_over)
+    chosen = together(groups[name] for name in hidden)
+    totals = together(groups.values())
+    return all(chosen.get(value, 0) >= min(2, count) for value, count in totals.items()) and all(
+        shows(together(groups[name] for name in names), smallest) for names in left_over
+    )
 
 
 def together(groups: Iterable[Counts]) -> Counts:

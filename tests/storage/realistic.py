@@ -38,6 +38,7 @@ _ROUND = "all of one round, as it closes"
 _BATCH = "all of one batch, when a coordinator asks for it"
 WHOLE = {
     "answers._COUNTS": "all of one round, when its result is asked for",
+    "outbox._BLANK_NAMES": "the polls there have ever been, as somebody is erased",
     "answers._PEOPLE": "all of one round, when a coordinator is about to close it",
     "roles._HOLDERS": "all of one team, once a day at most",
     "tickets._WAITING_BELOW": "what waits for an answer, until enough is of these platforms",

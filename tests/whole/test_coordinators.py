@@ -446,3 +446,56 @@ async def test_what_a_restore_holds_is_said(alliance, leader):
     text = (await leader.say("STATUS 1"))[-1]
     assert "Held by a restore: 1" in text
     assert "Held until" in text
+
+
+# --- names ---
+
+
+async def test_names_of_a_named_round_are_for_its_roles(alliance, leader):
+    """Who leads the place sees who answered what; a member sees totals alone."""
+    await alliance.run("UPDATE members SET alias = 'Name' || id")
+    round_ = await alliance.poll("Will you come?", ("Yes", "No"), named=True)
+    await leader.hear()
+    for last, answer in ((1, "1"), (2, "2"), (3, "1")):
+        await alliance.phone(last).say(answer)
+    said = await leader.say(f"RESULT {round_.code}")
+    assert "Yes 2, No 1" in said[0]
+    assert "1 Yes: Name1, Name3" in said[1]
+    assert "2 No: Name2" in said[1]
+    await alliance.phone(1).hear()
+    assert len(await alliance.phone(1).say(f"RESULT {round_.code}")) == 1
+
+
+async def test_names_that_two_segments_do_not_hold(alliance):
+    """By SMS as many as fit, and how many more there are."""
+    phone = await alliance.member(alliance.phone(50))
+    await give(alliance, phone, "support", "ghana")
+    await alliance.run("UPDATE members SET alias = 'A rather long name indeed, M' || id")
+    for last in range(10, 24):
+        await alliance.member(alliance.phone(last))
+    await alliance.run("UPDATE members SET alias = 'A rather long name, M' || id")
+    round_ = await alliance.poll("Will you come?", ("Yes", "No"), named=True)
+    for last in range(10, 24):
+        await alliance.phone(last).say("1")
+    said = await phone.say(f"RESULT {round_.code}")
+    assert re.search(r"A rather long name, M\d+, and \d+ more\.$", said[-1])
+
+
+async def test_nobody_is_named_of_an_anonymous_round(alliance, leader):
+    """Its roles see totals too."""
+    round_ = await alliance.poll("Will you come?", ("Yes", "No"), named=False)
+    await alliance.phone(1).say("1")
+    await leader.hear()
+    assert len(await leader.say(f"RESULT {round_.code}")) == 1
+
+
+async def test_a_name_that_was_told_is_erased(alliance, leader):
+    """In what the coordinator was told, too."""
+    await alliance.run("UPDATE members SET alias = 'Quicklime' WHERE id = 1")
+    round_ = await alliance.poll("Will you come?", ("Yes", "No"), named=True)
+    await leader.hear()
+    phone = alliance.phone(1)
+    await phone.say("1")
+    assert "Quicklime" in (await leader.say(f"RESULT {round_.code}"))[1]
+    await phone.say(code_in(await phone.say("ERASE")))
+    assert await alliance.everywhere("Quicklime") == []
