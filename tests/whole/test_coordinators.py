@@ -462,8 +462,9 @@ async def test_names_of_a_named_round_are_for_its_roles(alliance, leader):
     assert "Yes 2, No 1" in said[0]
     assert "1 Yes: Name1, Name3" in said[1]
     assert "2 No: Name2" in said[1]
-    await alliance.phone(1).hear()
-    assert len(await alliance.phone(1).say(f"RESULT {round_.code}")) == 1
+    member = alliance.phone(1)
+    await member.hear()
+    assert len(await member.say(f"RESULT {round_.code}")) == 1
 
 
 async def test_names_that_two_segments_do_not_hold(alliance):
