@@ -172,7 +172,6 @@ class Intake:
             draw=_code,
             tariffs=self._tariffs,
             numbers=self._numbers,
-            message=event.message,
             replayed=replayed,
         )
         await routing.route(turn)
@@ -257,11 +256,10 @@ class Intake:
                 notice = TOO_MANY.say(turn.language, alliance=self._alliance.name)
                 replies.append(Reply(notice, forgotten=turn.forgotten))
                 await tickets.alert(tx, "loop: an address writes without end", turn.now, HOUR)
-        # What changes a message beside another one is no message more on their phone.
-        count = len(replies) - (len(replies) > 1 and bool(replies[-1].edits))
         await addresses.heard(
-            tx, sender.address_id, turn.now, hour_at, hour + count, day_at, day + count
-        )
+            tx, sender.address_id, turn.now, hour_at, hour + len(replies), day_at,
+            day + len(replies),
+        )  # fmt: skip
         for reply in replies:
             await self._queue(tx, turn, event, reply)
 
@@ -286,7 +284,6 @@ class Intake:
             round_id=reply.round_id,
             question=reply.question,
             ticket_id=reply.ticket,
-            edits=reply.edits,
             now=turn.now,
             expires_at=turn.now + DAY,
         )

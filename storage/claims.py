@@ -50,7 +50,6 @@ class Claimed(NamedTuple):
     turn_at: int
     asking: bool
     maybe_twice: bool = False
-    edits: str = ""
 
 
 # What is being sent, or may have been. Said so that no index of what waits serves it: rows that
@@ -83,7 +82,7 @@ _FACTS_TEXT = (
     " CASE WHEN o.question IS NULL OR o.kind = 0 THEN FALSE ELSE EXISTS (SELECT 1 FROM outbox q"
     f" WHERE q.member_id = o.member_id AND q.{WAITING} AND q.status IN ('sending', 'unknown')"
     " AND q.until_at < q.expires_at AND q.question IS NOT NULL AND q.kind > 0{others}) END,"
-    " o.maybe_twice, o.edits FROM {source} LEFT JOIN addresses a ON a.id = o.address_id"
+    " o.maybe_twice FROM {source} LEFT JOIN addresses a ON a.id = o.address_id"
     " LEFT JOIN members m ON m.id = o.member_id LEFT JOIN platforms p ON p.id = m.platform_id"
     " LEFT JOIN batches b ON b.id = o.batch_id LEFT JOIN rounds r ON r.id = o.round_id"
     " LEFT JOIN dialogs d ON d.member_id = o.member_id AND d.round_id = o.round_id{where}"

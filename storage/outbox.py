@@ -26,9 +26,9 @@ WAITING = "status IN ('queued', 'held', 'sending', 'unknown')"
 
 _REPLY = sql(
     "INSERT INTO outbox (kind, member_id, address_id, recipient, channel, text, choices,"
-    " language, round_id, question, ticket_id, edits, queued_at, expires_at) VALUES (0, :member_id,"
+    " language, round_id, question, ticket_id, queued_at, expires_at) VALUES (0, :member_id,"
     " :address_id, :recipient, :channel, :text, :choices, :language, :round_id, :question,"
-    " :ticket_id, :edits, :now, :expires_at)"
+    " :ticket_id, :now, :expires_at)"
 )
 _QUOTE = sql(
     "INSERT INTO outbox (kind, member_id, address_id, channel, text, language, ticket_id,"
@@ -178,17 +178,15 @@ async def reply(
     now: int,
     expires_at: int,
     ticket_id: int | None = None,
-    edits: str = "",
 ) -> None:
     """Queue one direct reply. `question` is the one it opens in `round_id`, if any.
 
-    `ticket_id` is the ticket of whose words some stand in it, `edits` the provider's message
-    that it takes the place of.
+    `ticket_id` is the ticket of whose words some stand in it.
     """
     await tx.post(
         _REPLY, member_id=member_id, address_id=address_id, recipient=recipient, channel=channel,
         text=text, choices=choices, language=language, round_id=round_id, question=question,
-        ticket_id=ticket_id, edits=edits, now=now, expires_at=expires_at,
+        ticket_id=ticket_id, now=now, expires_at=expires_at,
     )  # fmt: skip
     await tx.notify(OUTBOX)
 

@@ -28,7 +28,6 @@ class Inbound:
     address: an E.164 number or a Telegram user id. `choice` is the data of a pressed
     button. `language` is the tag ("pt-br") of the language the phone is set to, if it tells.
     `media` is the provider's id of a voice note, photo, file or place.
-    `message` is the provider's id of the message whose button was pressed, where it can be edited.
     `opt_out` is True when the provider has already handled a STOP, START or HELP and
     answered the person. `callback` is what `Channel.acknowledge` needs after commit.
     """
@@ -43,7 +42,6 @@ class Inbound:
     opt_out: Literal["", "stop", "start", "help"] = ""
     callback: str = ""
     language: str = ""
-    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +138,6 @@ class Choice:
 class Outgoing:
     """One message to one address. `seconds_left` is the rest of its time to live.
 
-    It takes the place of the one that `edits` is the id of, where the channel can do that.
-
     In a look-up `digest` stands for the text as it left, which is not kept.
     """
 
@@ -152,7 +148,6 @@ class Outgoing:
     choices: tuple[Choice, ...] = ()
     seconds_left: int = 36_000
     digest: str = ""
-    edits: str = ""
 
     def says(self, text: str) -> bool:
         """Tell whether a text that a provider holds is this message's."""

@@ -57,7 +57,7 @@ class Ready:
         row = self.row
         return Outgoing(
             row.id, row.attempt, row.to, self.rendered.text, self.rendered.choices,
-            max(1, (row.expires_at - now) // SECOND), edits=row.edits,
+            max(1, (row.expires_at - now) // SECOND),
         )  # fmt: skip
 
 

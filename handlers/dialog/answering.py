@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from handlers.dialog import asking, course, forms, gathering, late, marking
+from handlers.dialog import asking, course, forms, gathering, late
 from handlers.dialog.asking import Asked, Flow, Stay
 from handlers.dialog.forms import SKIPPED, Skipped
 from handlers.dialog.messages import CODE, OPTION, QUESTION, WHEN, msg
@@ -100,37 +100,29 @@ async def press(turn: Turn, round_id: int, position: int, typed: str) -> None:
     asked = Asked(sender.round_id, forms.load(sender.form), sender.closes_at, sender.lead)
     if position >= len(asked.form.questions):
         return
-    question, since = asked.form.questions[position], len(turn.replies)
-    value: str | Skipped | None
+    question = asked.form.questions[position]
     chosen = forms.carried(question, typed)
     if gathering.gathers(question.kind):
         chosen = await gathering.press(turn, asked, position, typed)
         if chosen is None:
             return
     if question.sets and (sender.question != position or sender.dialog == "done"):
-        value = await _set_again(turn, question, typed, chosen)
+        await _set_again(turn, question, typed, chosen)
     else:
-        value = await _answer(turn, asked, position, typed, chosen)
-    if turn.message and value is not None:
-        kept = "" if isinstance(value, Skipped) else value
-        await marking.show(turn, asked, position, kept, since)
+        await _answer(turn, asked, position, typed, chosen)
 
 
-async def _set_again(turn: Turn, question: Question, typed: str, chosen: str | None) -> str | None:
-    """Let an older button change what was set of the person, and go on from where they are.
-
-    Returns what is set now, None where nothing was changed.
-    """
+async def _set_again(turn: Turn, question: Question, typed: str, chosen: str | None) -> None:
+    """Let an older button change what was set of the person, and go on from where they are."""
     options = await asking.options_of(turn, question)
     value = chosen or forms.kind(question.kind).read(question, options, typed)
     # What has been agreed to is taken back by STOP alone, and a button is often pressed twice.
     if question.sets == "consent" or value is None or isinstance(value, Skipped):
-        return None
+        return
     known = any(option.value == value for option in options)
     if await asking.put(turn, question, value) is Flow.GO_ON and known:
         shown = forms.kind(question.kind).shown(question, options, value, turn.language)
         turn.say(NOTED, answer=shown[:ECHOED])
-    return value
 
 
 async def skip(turn: Turn) -> bool:
@@ -205,8 +197,7 @@ async def _afterwards(turn: Turn, asked: Asked) -> bool:
 
 async def _answer(
     turn: Turn, asked: Asked, position: int, typed: str, chosen: str | None = None
-) -> str | Skipped | None:
-    """Deal with an answer, and return what it stands for; None where it can't be read."""
+) -> None:
     question = asked.form.questions[position]
     options = await asking.options_of(turn, question)
     value = chosen or forms.kind(question.kind).read(question, options, typed)
@@ -214,7 +205,6 @@ async def _answer(
         await _unread(turn, position, question, options)
     else:
         await _keep(turn, asked, position, question, value, options)
-    return value
 
 
 async def _unread(

@@ -210,23 +210,20 @@ async def ask_one(
     turn: Turn, asked: Asked, position: int, options: tuple[Option, ...], stay: Stay | None = None
 ) -> None:
     """Ask one question: its message opens it once it has been sent."""
-    text = stay.text if stay and stay.text else text_of(turn, asked, position, options)
-    buttons = forms.buttons(asked.form, position, options, turn.language, asked.round_id)
+    form = asked.form
+    question = form.questions[position]
+    text = stay.text if stay and stay.text else forms.ask(
+        form, position, options, turn.language,
+        by_when=by_when(turn.alliance, asked.closes_at, turn.now, turn.language), lead=asked.lead,
+        values=values(turn.alliance) if question.sets else None,
+    )  # fmt: skip
+    buttons = forms.buttons(form, position, options, turn.language, asked.round_id)
     await dialogs.put(
         turn.tx, turn.sender.member_id, asked.round_id, address_id=turn.sender.address_id,
         question=position, state="asked", tries=0, opened_at=turn.now,
         scratch=stay.scratch if stay else "",
     )  # fmt: skip
     turn.reply(text, buttons, asked.round_id, position)
-
-
-def text_of(turn: Turn, asked: Asked, position: int, options: tuple[Option, ...]) -> str:
-    """Return the text that asks one question of this person."""
-    return forms.ask(
-        asked.form, position, options, turn.language,
-        by_when=by_when(turn.alliance, asked.closes_at, turn.now, turn.language), lead=asked.lead,
-        values=values(turn.alliance) if asked.form.questions[position].sets else None,
-    )  # fmt: skip
 
 
 async def ask_round(turn: Turn, round_: Round, lead: str, position: int = 0) -> bool:

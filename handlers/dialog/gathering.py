@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
-from handlers.dialog import asking, forms, marking
+from handlers.dialog import asking, forms
 from handlers.dialog.messages import msg
 from storage import answers, dialogs
 
@@ -41,8 +41,6 @@ async def press(turn: Turn, asked: Asked, position: int, typed: str) -> str | No
     said = CHOSEN.say(turn.language, answer=shown) if shown else NONE_CHOSEN.say(turn.language)
     buttons = forms.buttons(asked.form, position, options, turn.language, asked.round_id)
     turn.reply(said, buttons, asked.round_id)
-    if turn.message:
-        marking.gathered(turn, asked, position, chosen)
     return None
 
 

@@ -77,7 +77,6 @@ class Numbers:
 class Reply:
     """One text to the person who wrote; `question` is the one it opens in `round_id`.
 
-    `edits` is the message on their phone that it takes the place of, where that can be.
     `ticket` is the one of whose words some stand in it. `forgotten` says that nothing is kept
     of the person: the row must not point at them.
     """
@@ -88,7 +87,6 @@ class Reply:
     question: int | None = None
     forgotten: bool = False
     ticket: int | None = None
-    edits: str = ""
 
 
 @dataclass(slots=True)
@@ -100,8 +98,7 @@ class Turn:
     under which the message is kept. `phone_language` is the tag ("pt-br") of the language that
     the phone is set to, "" where the channel does not tell. `replayed` says that it came long
     ago, at `now`. `draw` draws a confirmation's code. `tariffs` say what each channel costs.
-    `numbers` is None where no channel reaches phone numbers. `message` is the one whose button
-    was pressed, "" where it can't be edited.
+    `numbers` is None where no channel reaches phone numbers.
     """
 
     tx: Tx
@@ -120,7 +117,6 @@ class Turn:
     draw: Callable[[], str] = lambda: "0000"
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
     numbers: Numbers | None = None
-    message: str = ""
     replies: list[Reply] = field(default_factory=list)
     forgotten: bool = False
     replayed: bool = False

@@ -15,9 +15,9 @@ from telegram.error import TelegramError
 from yarl import URL
 
 from bot.channels.base import Refused, Sent, Traits
-from bot.channels.telegram.outcome import SAME, UNAUTHORIZED, outcome
+from bot.channels.telegram.outcome import UNAUTHORIZED, outcome
 from bot.channels.telegram.polling import Patience, Poller
-from bot.channels.telegram.sending import amended, body, edit, fault, parameters
+from bot.channels.telegram.sending import amended, body, fault, parameters
 from bot.channels.telegram.transport import ApiError, NoAnswer, Transport, reason
 from bot.channels.telegram.updates import KINDS, PAYLOAD, read, update_id
 from storage.errors import BadConfig, BadInput, CannotTell, Forged, Malformed, SwitchboardError
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SECRET_HEADER: Final = "x-telegram-bot-api-secret-token"  # noqa: S105 - a header's name
-BAD_REQUEST: Final = 400
 GAP_MS: Final = 1_000  # Source: core.telegram.org/bots/faq, "My bot is hitting limits" (2026-11)
 
 # At level DEBUG the library logs its URL, with the token, and every text.
@@ -70,7 +69,6 @@ class TelegramChannel:
             get_updates_request=self._transport,
         )
         self._sending = URL(f"{self._bot.base_url}/sendMessage", encoded=True)
-        self._editing = URL(f"{self._bot.base_url}/editMessageText", encoded=True)
         self._poller = Poller(name, self._bot, self._read)
         self._username = ""
         self._prepared = False
@@ -130,13 +128,6 @@ class TelegramChannel:
         """Carry one message; never raises but CancelledError."""
         if why := fault(message):
             return Refused(why)
-        if message.edits:
-            got = await self._deliver(edit(message), self._editing)
-            if isinstance(got, ApiError) and SAME.search(got.description):
-                return Sent(message.edits)  # done before, by another press or an earlier try
-            if not (isinstance(got, ApiError) and got.status == BAD_REQUEST and got.readable):
-                return got if isinstance(got, Sent) else outcome(got)
-            # It is gone, or too old: what it would have said is said below.
         got = await self._deliver(body(message))
         if isinstance(got, ApiError) and (better := amended(parameters(message), got)):
             got = await self._deliver(json.dumps(better).encode())
@@ -198,9 +189,9 @@ class TelegramChannel:
             except TelegramError as error:
                 await patience.wait(error)
 
-    async def _deliver(self, wanted: bytes, method: URL | None = None) -> Sent | TelegramError:
+    async def _deliver(self, wanted: bytes) -> Sent | TelegramError:
         try:
-            answer = await self._transport.send(method or self._sending, wanted)
+            answer = await self._transport.send(self._sending, wanted)
         except TelegramError as error:
             return error
         number = answer.get("message_id") if isinstance(answer, dict) else None

@@ -15,7 +15,6 @@ UNAUTHORIZED: Final = (401, 404)
 UNAUTHORIZED_SECONDS: Final = 30
 DEAD: Final = re.compile(r"chat not found|user is deactivated|peer_id_invalid", re.IGNORECASE)
 TOO_LONG: Final = re.compile(r"message is too long", re.IGNORECASE)
-SAME: Final = re.compile(r"message is not modified", re.IGNORECASE)
 MARKUP: Final = re.compile(r"can't parse entities", re.IGNORECASE)
 
 

@@ -40,15 +40,6 @@ def body(message: Outgoing) -> bytes:
     return f'{{"chat_id": {chat}, {said}'.encode()
 
 
-def edit(message: Outgoing) -> bytes:
-    """Return what editMessageText takes, as JSON.
-
-    Source: core.telegram.org/bots/api#editmessagetext (2026-11).
-    """
-    where = {"chat_id": message.to, "message_id": int(message.edits)}
-    return json.dumps({**where, **_content(message.text, message.choices)}).encode()
-
-
 def parameters(message: Outgoing) -> dict[str, Any]:
     """Return what sendMessage takes."""
     return {"chat_id": message.to, **_content(message.text, message.choices)}

@@ -172,7 +172,6 @@ class _Reader:
             kind="not_a_person" if pressed.from_user.is_bot else "choice",
             choice=_clean(pressed.data or ""),
             callback=callback,
-            message=_editable(pressed),
             language=_clean(pressed.from_user.language_code or ""),
         )
 
@@ -191,17 +190,6 @@ def _key(message: Message) -> str:
     """Return the same key on every redelivery, and another after every edit."""
     edited = int(message.edit_date.timestamp()) if message.edit_date else 0
     return f"m:{_id(message.chat.id)}:{_id(message.message_id)}:{edited}"
-
-
-def _editable(pressed: CallbackQuery) -> str:
-    """Return the id of the message whose button was pressed, "" where it is out of reach.
-
-    Source: core.telegram.org/bots/api#inaccessiblemessage (2026-11).
-    """
-    message = pressed.message
-    if message is None or not message.is_accessible or message.chat.type != PRIVATE:
-        return ""
-    return _id(message.message_id)
 
 
 def _own_number(message: Message, person: User) -> str:

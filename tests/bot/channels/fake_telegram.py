@@ -67,7 +67,6 @@ class FakeTelegram:
         results = {
             "getMe": {"id": 42, "is_bot": True, "first_name": "B", "username": "nima_bot"},
             "sendMessage": TAKEN,
-            "editMessageText": TAKEN | {"message_id": params.get("message_id")},
         }
         result = await self._poll(params) if method == "getUpdates" else results.get(method, True)
         return web.json_response({"ok": True, "result": result})
@@ -126,10 +125,9 @@ def hook(body: Any, secret: str | None = SECRET) -> HookRequest:
     return HookRequest("/hooks/telegram", "", headers, raw)
 
 
-def outgoing(text: str = TEXT, choices: Any = (), to: str = "700", edits: str = "") -> Outgoing:
+def outgoing(text: str = TEXT, choices: Any = (), to: str = "700") -> Outgoing:
     """Return a message to a person, with (label, data) pairs as buttons."""
-    buttons = tuple(Choice(label, data) for label, data in choices)
-    return Outgoing(1, 1, to, text, buttons, edits=edits)
+    return Outgoing(1, 1, to, text, tuple(Choice(label, data) for label, data in choices))
 
 
 def choice(callback: str) -> Inbound:

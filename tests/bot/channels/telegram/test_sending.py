@@ -76,38 +76,6 @@ async def test_4096_characters_a_message(fake, bot):
     assert len(fake.of("sendMessage")) == 1
 
 
-async def test_a_message_takes_the_place_of_another(fake, bot):
-    """It is changed, buttons and all, and none is sent."""
-    assert await bot.send(outgoing("Kept: 2", [("\u2713 2", "a:1:0:2")], edits="31")) == Sent("31")
-    assert fake.of("sendMessage") == []
-    [changed] = fake.of("editMessageText")
-    assert (changed["chat_id"], changed["message_id"], changed["text"]) == ("700", 31, "Kept: 2")
-    [[button]] = changed["reply_markup"]["inline_keyboard"]
-    assert button == {"text": "\u2713 2", "callback_data": "a:1:0:2"}
-
-
-EDITS = [
-    # Pressed twice, or tried once more after an answer that never came.
-    (error(400, "Bad Request: message is not modified: the same"), Sent("31"), 0),
-    (error(400, "Bad Request: message to edit not found"), Sent("77"), 1),
-    (error(400, "Bad Request: message can't be edited"), Sent("77"), 1),
-    (error(403, "Forbidden: bot was blocked by the user"),
-     Refused("403 Forbidden: bot was blocked by the user", "blocked"), 0),
-    (error(429, "Too Many Requests", retry_after=3),
-     Again("429 Too Many Requests", 3, whole_channel=True), 0),
-    (error(500, "Internal Server Error"), Unknown("500 Internal Server Error"), 0),
-    (Answer(400, b"<html>a proxy"), Unknown("400"), 0),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("answer", "outcome", "anew"), EDITS)
-async def test_what_can_not_be_changed_is_said_anew(fake, bot, answer, outcome, anew):
-    """Where the message itself can't be changed; whatever else is wrong is as with any other."""
-    fake.will("editMessageText", answer)
-    assert await bot.send(outgoing(edits="31")) == outcome
-    assert len(fake.of("sendMessage")) == anew
-
-
 BLOCKED = "Forbidden: bot was blocked by the user"
 OUTCOMES = [
     (

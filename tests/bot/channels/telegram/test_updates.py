@@ -283,17 +283,3 @@ def test_any_update_is_read_or_kept(kind, content):
         for field in event.__dataclass_fields__:
             value = getattr(event, field)
             assert isinstance(value, bool) or "\0" not in value.encode().decode()
-
-
-@pytest.mark.parametrize(
-    ("under", "editable"),
-    [
-        ({"message_id": 31, "date": 1_760_000_000, "chat": CHAT, "text": "Which?"}, "31"),
-        ({"message_id": 31, "date": 0, "chat": CHAT}, ""),
-        ({"message_id": 31, "date": 1_760_000_000, "chat": GROUP, "text": "Which?"}, ""),
-    ],
-)
-def test_the_message_of_a_button_can_be_changed(under, editable):
-    """In the person's own chat, as long as Telegram lets us at it."""
-    [choice] = parse(pressed(message=under))
-    assert choice.message == editable
