@@ -16,7 +16,7 @@ async def known(store):
     member = await store.member(1, platform=place, alias="Abena")
     await store.run("INSERT INTO addresses (channel, value, created_at) VALUES ('chat', '7700', 0)")
     await store.run(
-        "INSERT INTO member_addresses SELECT 1, id, 0 FROM addresses WHERE value = '7700'"
+        "INSERT INTO member_addresses SELECT 1, id, 0, NULL FROM addresses WHERE value = '7700'"
     )
     await store.write(lambda tx: roles.grant(tx, member, place, "coordinator", None, store.now))
     await store.say(1, "ASK Where is Abena's well?")

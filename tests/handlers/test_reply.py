@@ -88,7 +88,9 @@ async def test_a_dead_phone_s_person_is_answered_on_the_next(asked):
     """On one that works."""
     await asked.run("UPDATE addresses SET state = 'dead' WHERE id = 1")
     await asked.run("INSERT INTO addresses (channel, value, created_at) VALUES ('chat', '7', 0)")
-    await asked.run("INSERT INTO member_addresses SELECT 1, id, 0 FROM addresses WHERE value = '7'")
+    await asked.run(
+        "INSERT INTO member_addresses SELECT 1, id, 0, NULL FROM addresses WHERE value = '7'"
+    )
     await asked.say(LEADER, "REPLY 1 At ten.")
     assert [row[1] for row in await asked.rows(ANSWERS)] == ["chat"]
 

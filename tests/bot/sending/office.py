@@ -220,7 +220,7 @@ class Office:
                     channel=channel, value=value, now=now,
                 )  # fmt: skip
                 await tx.run(
-                    "INSERT INTO member_addresses VALUES (:member, :address, :now)",
+                    "INSERT INTO member_addresses VALUES (:member, :address, :now, NULL)",
                     member=at, address=row[0], now=now,
                 )  # fmt: skip
 
