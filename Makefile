@@ -5,7 +5,7 @@ PYTHON ?= python3
 JOBS ?= 2
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: setup tools demo test plans faults day check catalogues bench peers bench-peers lock
+.PHONY: setup tools demo test plans faults texts chance mutants day check catalogues bench peers bench-peers lock
 .DELETE_ON_ERROR:
 
 setup: .venv/.project
@@ -76,6 +76,19 @@ faults: tools
 	@.venv/bin/python -m tests.faults --runs $(RUNS) $(if $(SEED),--seed $(SEED)) \
 		$(if $(ENGINE),--engine $(ENGINE)) $(if $(KIND),--kind $(KIND)) \
 		$(if $(FROM),--from $(FROM))
+
+# Random texts, random months, and mistakes that the tests have to find (docs/chance.md).
+TEXTS ?= 100000
+texts: tools
+	@.venv/bin/python -m tests.chance.texts --texts $(TEXTS) $(if $(SEED),--seed $(SEED))
+
+STEPS ?= 10000
+chance: tools
+	@.venv/bin/python -m tests.chance.months --steps $(STEPS) $(if $(SEED),--seed $(SEED))
+
+mutants: tools
+	@.venv/bin/python -m tests.chance.mutants $(if $(SAMPLE),--sample $(SAMPLE)) \
+		$(if $(SEED),--seed $(SEED))
 
 # A peer that can't be installed is not measured; with REQUIRE_PEERS=1 that is a failure.
 bench: tools

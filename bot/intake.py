@@ -168,6 +168,8 @@ class Intake:
             barred=bar,
             key=key,
             one_question=traits.one_question,
+            pictures=traits.pictures,
+            message=event.message,
             phone_language=event.language,
             draw=_code,
             tariffs=self._tariffs,
@@ -284,6 +286,8 @@ class Intake:
             round_id=reply.round_id,
             question=reply.question,
             ticket_id=reply.ticket,
+            picture=reply.picture,
+            edits=reply.edits,
             now=turn.now,
             expires_at=turn.now + DAY,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.dialog import authority, forms, results
+from handlers.dialog import authority, charts, forms, results
 from handlers.dialog.messages import CODE, NUMBER, msg
 from handlers.dialog.text import plain, segments
 from handlers.dialog.turn import command
@@ -92,7 +92,8 @@ async def result_of(turn: Turn, rest: str) -> None:
         results.say(
             form, round_.code, found[0], turn.language, closed=closed,
             smallest=turn.alliance.smallest_group,
-        )
+        ),
+        picture=charts.of(form, found[0], turn.language) if turn.pictures else "",
     )  # fmt: skip
     if form.privacy == "named" and found[0].answers and await _sees_names(turn, round_):
         await _names(turn, round_, form, found[0].answers)

@@ -58,7 +58,6 @@ _DUE = sql(
     " AND due_at <= :now ORDER BY due_at, id LIMIT 1"
 )
 _HALT = sql("UPDATE batches SET state = 'halted' WHERE id = :id AND state <> 'halted'")
-_TEXTS = sql("SELECT texts FROM batches WHERE id = :id")
 _EXTEND = sql("UPDATE batches SET texts = :texts, expires_at = :expires_at WHERE id = :id")
 
 # What `due` finds: somebody of it is still to be queued.
@@ -126,13 +125,6 @@ async def latest(tx: Tx, member_id: int) -> Batch | None:
     """Return the batch that a member began last, if any."""
     row = await tx.row(_LATEST, member_id=member_id)
     return _batch(row) if row else None
-
-
-async def texts(tx: Tx, batch_id: int) -> dict[str, str]:
-    """Return a batch's text by language; the id comes from an outbox row."""
-    row = await tx.row(_TEXTS, id=batch_id)
-    found: dict[str, str] = json.loads(row[0])  # type: ignore[index]
-    return found
 
 
 async def due(tx: Tx, now: int) -> Batch | None:

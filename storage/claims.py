@@ -20,6 +20,7 @@ class Claimed(NamedTuple):
 
     `batch_state`, `round_state` and `dialog` are "" where there is none. `turn_at` is when
     the person's latest other question opened, `asking` that one of another claim is on its way.
+    `outdone` says that a later row replaces the same message.
     """
 
     id: int
@@ -50,6 +51,9 @@ class Claimed(NamedTuple):
     turn_at: int
     asking: bool
     maybe_twice: bool = False
+    picture: str = ""
+    edits: str = ""
+    outdone: bool = False
 
 
 # What is being sent, or may have been. Said so that no index of what waits serves it: rows that
@@ -82,7 +86,9 @@ _FACTS_TEXT = (
     " CASE WHEN o.question IS NULL OR o.kind = 0 THEN FALSE ELSE EXISTS (SELECT 1 FROM outbox q"
     f" WHERE q.member_id = o.member_id AND q.{WAITING} AND q.status IN ('sending', 'unknown')"
     " AND q.until_at < q.expires_at AND q.question IS NOT NULL AND q.kind > 0{others}) END,"
-    " o.maybe_twice FROM {source} LEFT JOIN addresses a ON a.id = o.address_id"
+    " o.maybe_twice, o.picture, o.edits, CASE WHEN o.edits = '' THEN FALSE ELSE EXISTS (SELECT 1"
+    " FROM outbox q WHERE q.address_id = o.address_id AND q.kind = 0 AND q.id > o.id"
+    " AND q.edits = o.edits) END FROM {source} LEFT JOIN addresses a ON a.id = o.address_id"
     " LEFT JOIN members m ON m.id = o.member_id LEFT JOIN platforms p ON p.id = m.platform_id"
     " LEFT JOIN batches b ON b.id = o.batch_id LEFT JOIN rounds r ON r.id = o.round_id"
     " LEFT JOIN dialogs d ON d.member_id = o.member_id AND d.round_id = o.round_id{where}"
@@ -145,7 +151,8 @@ _DOUBTFUL = sql_chosen(
     " WHERE o.status = 'unknown' AND o.channel = :channel AND o.until_at <= :now"
     " ORDER BY o.until_at LIMIT :most{locked}] RETURNING id, attempt,"
     " COALESCE((SELECT a.value FROM addresses a WHERE a.id = outbox.address_id), recipient),"
-    " said, segments, kind, question, tries, queued_at, expires_at, lease_until",
+    " said, segments, kind, question, tries, queued_at, expires_at, lease_until,"
+    " edits",
     locked=_LOCKED["postgresql"],
 )
 _DEFER = sql("UPDATE outbox SET until_at = :until_at WHERE id = :id AND status = 'unknown'")

@@ -26,9 +26,9 @@ WAITING = "status IN ('queued', 'held', 'sending', 'unknown')"
 
 _REPLY = sql(
     "INSERT INTO outbox (kind, member_id, address_id, recipient, channel, text, choices,"
-    " language, round_id, question, ticket_id, queued_at, expires_at) VALUES (0, :member_id,"
-    " :address_id, :recipient, :channel, :text, :choices, :language, :round_id, :question,"
-    " :ticket_id, :now, :expires_at)"
+    " language, round_id, question, picture, edits, ticket_id, queued_at, expires_at) VALUES (0,"
+    " :member_id, :address_id, :recipient, :channel, :text, :choices, :language, :round_id,"
+    " :question, :picture, :edits, :ticket_id, :now, :expires_at)"
 )
 _QUOTE = sql(
     "INSERT INTO outbox (kind, member_id, address_id, channel, text, language, ticket_id,"
@@ -109,20 +109,21 @@ _UNSEEN = sql(
     " ORDER BY id DESC LIMIT 5"
 )
 _BLANK_ROUND = sql(
-    # Segments too: one option's echo may take two and another's one.
-    "UPDATE outbox SET text = '', choices = '', said = '', round_id = NULL, question = NULL,"
-    " segments = 0,"
+    # Segments too: one option's echo may take two and another's one. And what an echo replaced:
+    # it is a question's message, which tells the round.
+    "UPDATE outbox SET text = '', choices = '', said = '', edits = '', round_id = NULL,"
+    " question = NULL, segments = 0,"
     " status = CASE WHEN status IN ('queued', 'held') THEN 'cancelled' ELSE status END"
     " WHERE round_id = :round_id AND round_id IS NOT NULL AND kind = 0"
 )
 _BLANK_SOME = sql_chosen(
-    "UPDATE outbox SET text = '', choices = '', said = '', round_id = NULL, question = NULL,"
-    " segments = 0 WHERE id IN [SELECT id FROM outbox WHERE round_id = :round_id"
+    "UPDATE outbox SET text = '', choices = '', said = '', edits = '', round_id = NULL,"
+    " question = NULL, segments = 0 WHERE id IN [SELECT id FROM outbox WHERE round_id = :round_id"
     " AND round_id IS NOT NULL AND kind = 0"
     " AND status NOT IN ('queued', 'held', 'sending', 'unknown') LIMIT :most]"
 )
 _BLANK_MEMBER = sql(
-    "UPDATE outbox SET text = '', choices = '', said = '', recipient = ''"
+    "UPDATE outbox SET text = '', choices = '', picture = '', said = '', recipient = ''"
     " WHERE address_id = :address_id"
     " AND kind = 0 AND address_id IS NOT NULL"
 )
@@ -178,15 +179,18 @@ async def reply(
     now: int,
     expires_at: int,
     ticket_id: int | None = None,
+    picture: str = "",
+    edits: str = "",
 ) -> None:
     """Queue one direct reply. `question` is the one it opens in `round_id`, if any.
 
-    `ticket_id` is the ticket of whose words some stand in it.
+    `ticket_id` is the ticket of whose words some stand in it. `picture` is what goes with the
+    text, as `charts` writes it; `edits` the provider's id of the message that it replaces.
     """
     await tx.post(
         _REPLY, member_id=member_id, address_id=address_id, recipient=recipient, channel=channel,
         text=text, choices=choices, language=language, round_id=round_id, question=question,
-        ticket_id=ticket_id, now=now, expires_at=expires_at,
+        ticket_id=ticket_id, picture=picture, edits=edits, now=now, expires_at=expires_at,
     )  # fmt: skip
     await tx.notify(OUTBOX)
 

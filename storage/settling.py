@@ -66,6 +66,10 @@ _AGAIN = sql(
     " maybe_twice = (maybe_twice OR :maybe_twice)"
     " WHERE id = :id AND attempt = :attempt AND status IN ('sending', 'unknown')"
 )
+_ANEW = sql(
+    "UPDATE outbox SET status = 'queued', until_at = 0, edits = '', tries = tries - 1, said = ''"
+    " WHERE id = :id AND attempt = :attempt AND status IN ('sending', 'unknown')"
+)
 _UNKNOWN = sql(
     "UPDATE outbox SET status = 'unknown', until_at = :until_at, reason = :reason"
     " WHERE id = :id AND attempt = :attempt AND status = 'sending'"
@@ -163,6 +167,11 @@ async def put_back(tx: Tx, settled: Iterable[Row]) -> None:
 async def settle_again(tx: Tx, settled: Iterable[Row]) -> None:
     """Queue a new attempt: id, attempt, until_at, reason, maybe_twice."""
     await tx.many(_AGAIN, settled)
+
+
+async def settle_anew(tx: Tx, settled: Iterable[Row]) -> None:
+    """Queue rows that can't replace a message as messages of their own: id, attempt."""
+    await tx.many(_ANEW, settled)
 
 
 async def settle_unknown(tx: Tx, settled: Iterable[Row]) -> None:

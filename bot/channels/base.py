@@ -29,7 +29,8 @@ class Inbound:
     button. `language` is the tag ("pt-br") of the language the phone is set to, if it tells.
     `media` is the provider's id of a voice note, photo, file or place.
     `opt_out` is True when the provider has already handled a STOP, START or HELP and
-    answered the person. `callback` is what `Channel.acknowledge` needs after commit.
+    answered the person. `callback` is what `Channel.acknowledge` needs after commit. `message`
+    is the provider's id of the message whose button was pressed, where that can be replaced.
     """
 
     channel: str
@@ -42,6 +43,7 @@ class Inbound:
     opt_out: Literal["", "stop", "start", "help"] = ""
     callback: str = ""
     language: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +137,20 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG; one `name` is always the same picture."""
+
+    name: str
+    png: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message to one address. `seconds_left` is the rest of its time to live.
 
-    In a look-up `digest` stands for the text as it left, which is not kept.
+    In a look-up `digest` stands for the text as it left, which is not kept. `picture` goes with
+    the text, and `edits` is the provider's id of an earlier message that this one replaces:
+    both only where the channel can do that, and the text says all without them.
     """
 
     row: int
@@ -148,6 +160,8 @@ class Outgoing:
     choices: tuple[Choice, ...] = ()
     seconds_left: int = 36_000
     digest: str = ""
+    picture: Picture | None = None
+    edits: str = ""
 
     def says(self, text: str) -> bool:
         """Tell whether a text that a provider holds is this message's."""
@@ -184,12 +198,14 @@ class Refused:
 class Again:
     """The provider did not process it; try again after `seconds` (None: our own delay).
 
-    `whole_channel` means that nothing at all may be sent before then.
+    `whole_channel` means that nothing at all may be sent before then, `anew` that it can't
+    replace an earlier message: it is sent as one of its own, at once.
     """
 
     error: str
     seconds: float | None = None
     whole_channel: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +225,8 @@ class Traits:
     `rate` counts segments a second where `segments` is True, else messages. `in_flight`
     is how many requests may be open at once. `gap_ms` is the least time between two
     messages to one address. `one_question` means that one question is open at a time.
-    `findable` means that `find` can tell what became of a message.
+    `findable` means that `find` can tell what became of a message. `pictures` means that it
+    carries them.
     """
 
     rate: float
@@ -218,6 +235,7 @@ class Traits:
     gap_ms: int = 0
     one_question: bool = False
     findable: bool = False
+    pictures: bool = False
     polled: bool = False
     price: float = 0.0
     currency: str = "USD"

@@ -20,7 +20,7 @@ from storage.outbox import REPLY, TOLD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bot.channels.base import Traits
+    from bot.channels.base import Picture, Traits
     from bot.sending.gate import Verdict
     from bot.sending.render import Rendered, Renderer
     from handlers.dialog.turn import Alliance
@@ -52,12 +52,12 @@ class Ready:
     leaves_at: float = 0.0
     late_at: float = 0.0
 
-    def outgoing(self, now: int) -> Outgoing:
-        """Return the message as the channel takes it."""
+    def outgoing(self, now: int, picture: Picture | None = None) -> Outgoing:
+        """Return the message as the channel takes it, with its picture where it has been drawn."""
         row = self.row
         return Outgoing(
             row.id, row.attempt, row.to, self.rendered.text, self.rendered.choices,
-            max(1, (row.expires_at - now) // SECOND),
+            max(1, (row.expires_at - now) // SECOND), picture=picture, edits=row.edits,
         )  # fmt: skip
 
 
@@ -174,7 +174,7 @@ class Claimer:
         return self._renderer.kept(row) or await self._renderer.render(
             tx, batch_id=row.batch_id, kind=row.kind, text=row.text, choices=row.choices,
             language=row.language, round_id=row.round_id, question=row.question,
-            introduced=row.introduced,
+            introduced=row.introduced, picture=row.picture,
         )  # fmt: skip
 
     async def _budget(self, tx: Tx, judged: _Judged, now: int) -> None:

@@ -12,6 +12,7 @@ import structlog
 from bot import faults
 from bot.channels.base import Again, Sent, Unknown
 from bot.sending.claiming import Claimer
+from bot.sending.gallery import Gallery
 from bot.sending.keeping import Keeper
 from bot.sending.lines import Lines
 from bot.sending.outcome import Answer, NotSent, Settler
@@ -57,7 +58,8 @@ class Drain:
         self._channel = channel
         self._sent = sent
         self._now = now
-        self._renderer = Renderer(alliance, basic=traits.segments)
+        self._renderer = Renderer(alliance, basic=traits.segments, pictures=traits.pictures)
+        self._gallery = Gallery()
         claimer = Claimer(name, traits, alliance, self._renderer)
         reserver = Reserver(name, traits)
         self._settler = Settler(
@@ -195,6 +197,10 @@ class Drain:
 
     async def _one(self, item: Ready) -> bool:
         """Send a message, if it may still leave; tell whether it did."""
+        picture = item.rendered.picture
+        if picture and not self._gallery.has(picture):
+            # Here only a line waits. If its slot has passed by then it gets another, as ever.
+            await self._gallery.draw(picture)
         began = monotonic()
         if self._stopping:
             self._drop(item, None)
@@ -205,7 +211,8 @@ class Drain:
         # From here to the first byte nothing else is waited for: this is when it leaves.
         outcome: Outcome
         try:
-            outcome = await self._channel.send(item.outgoing(self._now()))
+            shown = self._gallery.shown(picture) if picture else None
+            outcome = await self._channel.send(item.outgoing(self._now(), shown))
         except Exception as error:  # noqa: BLE001  a channel never raises; if it does, the message may have left
             log.error("channel_raised", channel=self._channel.name, trace=faults.where(error))  # noqa: TRY400
             outcome = Unknown("error of ours")

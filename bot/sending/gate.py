@@ -81,8 +81,8 @@ def _ended(row: Claimed, now: int) -> End | None:
         return End("expired", "closed")
     if row.expires_at <= now:
         return End("expired", "too late")
-    if row.batch_id is None and not row.text:
-        return End("cancelled", "blanked")
+    if row.batch_id is None and (row.outdone or not row.text):
+        return End("cancelled", "outdone" if row.text else "blanked")
     if row.address_state == "carrier":
         return End("stopped", "carrier")
     stopped_at = max(row.member_stopped_at, row.address_stopped_at)

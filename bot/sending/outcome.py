@@ -219,6 +219,11 @@ class Settler:
             await self._pause(tx, min(max(until_at - now, 0), answer.pause), now)
             await settling.put_back(tx, [_row(ready, until_at=until_at)])
             return
+        if again.anew:
+            await self._refund(tx, ready)
+            await settling.settle_anew(tx, [_row(ready)])
+            await tx.notify(OUTBOX)
+            return
         if row.tries >= MOST_TRIES:
             await self._end(tx, ready, "failed", again.error, now)
             return

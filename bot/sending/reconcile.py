@@ -52,6 +52,7 @@ class Doubt:
     queued_at: int
     expires_at: int
     lease_until: int
+    edits: str
 
     @classmethod
     def of(cls, row: Row) -> Doubt:
@@ -179,7 +180,8 @@ class Reconciler:
         if not await self._is_open(tx, doubt):
             return
         if doubt.expires_at > now and doubt.tries < MOST_TRIES:
-            await self._send_again(tx, doubt, now, maybe_twice=True)
+            # What replaces a message twice leaves the same one.
+            await self._send_again(tx, doubt, now, maybe_twice=not doubt.edits)
         else:
             # It is not sent again, and nobody can say whether it arrived: it stays unknown.
             await claims.give_up(tx, doubt.id, now + NEVER)

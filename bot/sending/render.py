@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.channels.base import Choice, digest
-from handlers.dialog import drafts, forms
+from handlers.dialog import charts, drafts, forms, results
 from handlers.dialog.perform import introduced
 from handlers.dialog.text import basic, plain, segments
 from storage import batches, rounds
@@ -16,41 +16,48 @@ from storage.outbox import REPLY
 
 if TYPE_CHECKING:
     from handlers.dialog.turn import Alliance
+    from storage.batches import Batch
     from storage.claims import Claimed
     from storage.database import Tx
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What leaves: the text, its buttons, how many segments it takes, and its digest."""
+    """What leaves: the text, its buttons, how many segments it takes, its digest, its picture.
+
+    The picture is what `charts.of` says of it, "" for none.
+    """
 
     text: str
     choices: tuple[Choice, ...]
     segments: int
     digest: str
+    picture: str = ""
 
     @classmethod
-    def of(cls, text: str, choices: tuple[Choice, ...]) -> Rendered:
+    def of(cls, text: str, choices: tuple[Choice, ...], picture: str = "") -> Rendered:
         """Return a text with what follows from it."""
-        return cls(text, choices, segments(text), digest(text))
+        return cls(text, choices, segments(text), digest(text), picture)
 
 
 class Renderer:
     """Renders rows; what a batch says is read once and kept until `forget`.
 
-    `basic` says that the channel counts SMS parts: what leaves then is `text.basic`.
+    `basic` says that the channel counts SMS parts: what leaves then is `text.basic`. `pictures`
+    says that it carries those.
     """
 
-    def __init__(self, alliance: Alliance, *, basic: bool = True) -> None:
+    def __init__(self, alliance: Alliance, *, basic: bool = True, pictures: bool = False) -> None:
         self._alliance = alliance
         self._basic = basic
-        self._texts: dict[int, dict[str, str]] = {}
+        self._pictures = pictures
+        self._batches: dict[int, Batch] = {}
         self._rendered: dict[tuple[int, str, bool], Rendered] = {}
         self._forgotten = 0
 
     def forget(self) -> None:
         """Read again what batches say: one may have been extended."""
-        self._texts.clear()
+        self._batches.clear()
         self._rendered.clear()
         self._forgotten += 1
 
@@ -73,34 +80,35 @@ class Renderer:
         round_id: int | None,
         question: int | None,
         introduced: bool,
+        picture: str = "",
     ) -> Rendered:
         """Return what a row says."""
         if batch_id is None:
             buttons = tuple(Choice(*pair) for pair in json.loads(choices)) if choices else ()
-            return self._leaving(text, buttons)
+            return self._leaving(text, buttons, picture)
         greets = kind != REPLY and not introduced
         found = self._rendered.get((batch_id, language, greets))
         if found is None:
             forgotten = self._forgotten
-            texts = self._texts.get(batch_id) or await batches.texts(tx, batch_id)
-            found = await self._batch(tx, texts, language, round_id, question, greets=greets)
+            batch = self._batches.get(batch_id) or await batches.by_id(tx, batch_id)
+            found = await self._batch(tx, batch, language, round_id, question, greets=greets)
             # What was read before a change, and is kept after it, would be kept for ever.
             if forgotten == self._forgotten:
-                self._texts[batch_id] = texts
+                self._batches[batch_id] = batch
                 self._rendered[batch_id, language, greets] = found
         return found
 
     async def _batch(
         self,
         tx: Tx,
-        texts: dict[str, str],
+        batch: Batch,
         language: str,
         round_id: int | None,
         question: int | None,
         *,
         greets: bool,
     ) -> Rendered:
-        text = forms.said(texts, language)
+        text = forms.said(batch.texts, language)
         spoken = (await drafts.spoken(tx, self._alliance))[self._alliance.language(language)]
         if greets:
             text = introduced(self._alliance, spoken, text)
@@ -112,7 +120,16 @@ class Renderer:
             options = form.questions[question].options
             found = forms.buttons(form, question, options, spoken, round_id)
             buttons = tuple(Choice(*pair) for pair in found)
-        return self._leaving(text, buttons)
+        return self._leaving(text, buttons, await self._chart(tx, batch, spoken))
 
-    def _leaving(self, text: str, buttons: tuple[Choice, ...]) -> Rendered:
-        return Rendered.of(basic(text) if self._basic else text, buttons)
+    async def _chart(self, tx: Tx, batch: Batch, language: str) -> str:
+        """Return the picture of the result that a batch tells, "" where it tells none."""
+        if not self._pictures or batch.kind != "result" or batch.round_id is None:
+            return ""
+        round_ = await rounds.by_id(tx, batch.round_id)
+        form = forms.load((await stored_forms.by_id(tx, round_.form_id)).body)
+        return charts.of(form, results.load(round_.result)[0], language)
+
+    def _leaving(self, text: str, buttons: tuple[Choice, ...], picture: str) -> Rendered:
+        shown = picture if self._pictures else ""
+        return Rendered.of(basic(text) if self._basic else text, buttons, shown)

@@ -271,7 +271,7 @@ async def _keep(
         tries=0, opened_at=sender.opened_at or turn.now, answered_at=turn.now,
         scratch=course.MENDING if mending and not last else "",
     )  # fmt: skip
-    _echo(turn, asked, question, value, options, by_digit=last and not sender.later)
+    _echo(turn, asked, position, value, options, by_digit=last and not sender.later)
     await _free(turn)
 
 
@@ -308,14 +308,18 @@ async def _set(
 def _echo(
     turn: Turn,
     asked: Asked,
-    question: Question,
+    position: int,
     value: str | Skipped,
     options: tuple[Option, ...],
     *,
     by_digit: bool,
 ) -> None:
-    """Say what was kept, as part of the round, so that its close blanks it."""
+    """Say what was kept, as part of the round, so that its close blanks it.
+
+    To a pressed button the question's own message says it, with its buttons still there.
+    """
     language, sender = turn.language, turn.sender
+    question = asked.form.questions[position]
     asks = forms.said(question.text, language)
     if isinstance(value, Skipped):
         text = ECHO_SKIP.say(language, not turn.one_question, question=asks, code=sender.round_code)
@@ -328,7 +332,8 @@ def _echo(
             language, not turn.one_question, question=asks, answer=answer, when=when,
             code=sender.round_code,
         )  # fmt: skip
-    turn.reply(text, (), asked.round_id)
+    buttons = asking.checked(asked, position, options, value, language) if turn.message else ()
+    turn.reply(text, buttons, asked.round_id, edits=turn.message)
 
 
 async def _free(turn: Turn) -> None:

@@ -18,7 +18,7 @@ from storage import rounds as stored_rounds
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from handlers.dialog.forms import Form, Option, Question
+    from handlers.dialog.forms import Form, Option, Question, Skipped
     from handlers.dialog.turn import Alliance, Turn
     from storage.database import Tx
     from storage.rounds import Round
@@ -42,6 +42,9 @@ class Stay:
 STOPPED = msg("You asked {alliance} to stop. To hear from us again send START.", alliance=ALLIANCE)
 
 NOTHING_GIVEN: Mapping[int, str] = MappingProxyType({})
+
+# Before the label of a button that was chosen.
+CHECK = "\N{CHECK MARK} "
 
 _KNOWN: dict[str, Callable[[Turn], Awaitable[bool]]] = {}
 _SOURCES: dict[str, Callable[[Turn], Awaitable[tuple[Option, ...]]]] = {}
@@ -224,6 +227,25 @@ async def ask_one(
         scratch=stay.scratch if stay else "",
     )  # fmt: skip
     turn.reply(text, buttons, asked.round_id, position)
+
+
+def checked(
+    asked: Asked, position: int, options: tuple[Option, ...], value: str | Skipped, language: str
+) -> tuple[tuple[str, str], ...]:
+    """Return a question's buttons, with a check mark on those that stand for its answer."""
+    question = asked.form.questions[position]
+    kind = forms.kind(question.kind)
+    gather = getattr(kind, "gather", None)
+    several = kind.BETWEEN and isinstance(value, str)
+    answers = value.split(kind.BETWEEN) if several else [value]  # type: ignore[union-attr]
+
+    def label_of(label: str, data: str) -> str:
+        typed = data.split(":", 3)[3]
+        one = (gather and gather(options, "", typed)) or kind.read(question, options, typed)
+        return f"{CHECK}{label}" if one in answers else label
+
+    found = forms.buttons(asked.form, position, options, language, asked.round_id)
+    return tuple((label_of(label, data), data) for label, data in found)
 
 
 async def ask_round(turn: Turn, round_: Round, lead: str, position: int = 0) -> bool:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, cast
 
 from handlers.dialog import asking, forms
+from handlers.dialog.catalogues import between
 from handlers.dialog.messages import msg
 from storage import answers, dialogs
 
@@ -39,8 +40,12 @@ async def press(turn: Turn, asked: Asked, position: int, typed: str) -> str | No
     await _remember(turn, asked, position, chosen)
     shown = kind.shown(question, options, chosen, turn.language) if chosen else ""
     said = CHOSEN.say(turn.language, answer=shown) if shown else NONE_CHOSEN.say(turn.language)
-    buttons = forms.buttons(asked.form, position, options, turn.language, asked.round_id)
-    turn.reply(said, buttons, asked.round_id)
+    if turn.message:  # which shows what is chosen in place of the question, so it says that too
+        said = f"{forms.said(question.text, turn.language)}{between(turn.language)}{said}"
+        buttons = asking.checked(asked, position, options, chosen, turn.language)
+    else:
+        buttons = forms.buttons(asked.form, position, options, turn.language, asked.round_id)
+    turn.reply(said, buttons, asked.round_id, edits=turn.message)
     return None
 
 

@@ -140,9 +140,7 @@ async def types(turn: Turn) -> tuple[Option, ...]:
     """Offer the stakeholder types that have a line in the menu."""
     spoken = turn.alliance.languages
     return tuple(
-        Option(value=t.code, text=type_lines(t.line, spoken))
-        for t in turn.alliance.types
-        if t.line
+        Option(value=t.code, text=type_lines(t.line, spoken)) for t in turn.alliance.types if t.line
     )
 
 

@@ -78,7 +78,8 @@ class Reply:
     """One text to the person who wrote; `question` is the one it opens in `round_id`.
 
     `ticket` is the one of whose words some stand in it. `forgotten` says that nothing is kept
-    of the person: the row must not point at them.
+    of the person: the row must not point at them. `picture` goes with the text (see `charts`),
+    `edits` is the earlier message that it replaces.
     """
 
     text: str
@@ -87,6 +88,8 @@ class Reply:
     question: int | None = None
     forgotten: bool = False
     ticket: int | None = None
+    picture: str = ""
+    edits: str = ""
 
 
 @dataclass(slots=True)
@@ -94,7 +97,8 @@ class Turn:
     """One message while it is dealt with. All its effects go through `tx`.
 
     `kind` is the channel's (text, edit, choice, start, media, contact). `one_question`
-    says that the phone shows one question at a time and has no buttons. `key` is the hash
+    says that the phone shows one question at a time and has no buttons, `pictures` that it shows
+    those. `message` is the one whose button was pressed, "" for none. `key` is the hash
     under which the message is kept. `phone_language` is the tag ("pt-br") of the language that
     the phone is set to, "" where the channel does not tell. `replayed` says that it came long
     ago, at `now`. `draw` draws a confirmation's code. `tariffs` say what each channel costs.
@@ -113,6 +117,8 @@ class Turn:
     barred: str = ""
     key: str = ""
     one_question: bool = True
+    pictures: bool = False
+    message: str = ""
     phone_language: str = ""
     draw: Callable[[], str] = lambda: "0000"
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
@@ -155,9 +161,12 @@ class Turn:
         round_id: int | None = None,
         question: int | None = None,
         ticket: int | None = None,
+        *,
+        picture: str = "",
+        edits: str = "",
     ) -> None:
         """Answer with a text; see Reply."""
-        reply = Reply(text, choices, round_id, question, self.forgotten, ticket)
+        reply = Reply(text, choices, round_id, question, self.forgotten, ticket, picture, edits)
         self.replies.append(reply)
 
 

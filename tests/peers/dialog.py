@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # What the command line queues starts to leave within a second of its end.
 LEAVES_SECONDS = 1.0
 HEARD_SECONDS = 20.0
+# Where there are pictures the first takes longer, since what draws it has to be loaded.
+DRAWN_SECONDS = 10.0
 
 
 class Door(Protocol):
@@ -47,10 +49,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A command of the coordinator's; what it prints is kept under a name for later steps."""
+    """A command of the coordinator's; what it prints is kept under a name for later steps.
+
+    What it queues starts to leave within so many seconds.
+    """
 
     keeps: str
     arguments: tuple[str, ...]
+    leaves: float = LEAVES_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ STEPS = (
         (NEWS,),
     ),
     Step(
-        Run("closed", ("close", "{code}")),
+        Run("closed", ("close", "{code}"), DRAWN_SECONDS),
         ("Result {code}:", "Broken taps 0, High price 0, Dirty drains 1. 1 answered."),
     ),
     Step(Say("STOP"), ("You will get no more messages from Nima Water.",)),
@@ -130,7 +136,7 @@ async def _act(
         case Run():
             arguments = [argument.format(**kept) for argument in act.arguments]
             kept[act.keeps] = await program.cli(*arguments)
-            return LEAVES_SECONDS
+            return act.leaves
     return HEARD_SECONDS
 
 

@@ -8,6 +8,7 @@ keeps what was sent so that tests can look. Everything else is the emulator's ow
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import time
 from contextlib import asynccontextmanager
@@ -38,6 +39,7 @@ class Emulator(lo_bot_api_emulator.LoBotApiEmulator):
         self.accepted: list[tuple[str, dict[str, Any]]] = []
         self.url = ""
         self._last_message = 0
+        self._buttons: dict[tuple[str, str], int] = {}
 
     def validate(self, method: str, fields: Mapping[str, Any], uploads: Mapping[str, Any]) -> Any:
         known = dict(fields)
@@ -46,6 +48,8 @@ class Emulator(lo_bot_api_emulator.LoBotApiEmulator):
             raise lo_bot_api_emulator.ApiRefusal("Bad Request: wrong link_preview_options")
         result = super().validate(method, known, uploads)
         self.accepted.append((method, dict(fields)))
+        if isinstance(result, dict) and "message_id" in result:
+            self._keep_buttons(fields, result["message_id"])
         if method == "getMe":
             return {**result, "username": USERNAME}
         if isinstance(result, dict) and "date" in result:
@@ -56,18 +60,33 @@ class Emulator(lo_bot_api_emulator.LoBotApiEmulator):
         """Return the parameters of all accepted requests of one method."""
         return [fields for name, fields in self.accepted if name == method]
 
+    @property
+    def said(self) -> list[dict[str, Any]]:
+        """What was sent, and what took a message's place, oldest first."""
+        says = ("sendMessage", "editMessageText", "sendPhoto")
+        return [fields for name, fields in self.accepted if name in says]
+
+    def _keep_buttons(self, fields: Mapping[str, Any], message: int) -> None:
+        markup = fields.get("reply_markup") or {}
+        markup = json.loads(markup) if isinstance(markup, str) else markup
+        for row in markup.get("inline_keyboard", ()):
+            for button in row:
+                self._buttons[str(fields["chat_id"]), button["callback_data"]] = message
+
     async def write(self, person: int, text: str) -> int:
         """Let a person send a text to the bot; return the update's number."""
         return int(await self.enqueue_update({"message": self._message(person, text)}, token=TOKEN))
 
     async def press(self, person: int, data: str) -> int:
-        """Let a person press a button under the bot's last message."""
+        """Let a person press a button, under the newest of the bot's messages that has it."""
+        under = self._message(person, "the question")
+        under["message_id"] = self._buttons.get((str(person), data), under["message_id"])
         pressed = {
             "id": f"{person}{self._next()}",
             "from": _person(person),
             "chat_instance": str(person),
             "data": data,
-            "message": self._message(person, "the question"),
+            "message": under,
         }
         return int(await self.enqueue_update({"callback_query": pressed}, token=TOKEN))
 

@@ -9,12 +9,14 @@ from contextlib import closing
 import aiohttp
 import pytest
 
+from handlers.dialog.asking import CHECK
 from tests.bot.web.serving import until
 from tests.peers.dialog import HEARD_SECONDS, play
 from tests.peers.program import switchboard
 from tests.peers.telegram_emulator import TOKEN, emulated
 
 PERSON = 700_123_456
+SAYS = ("sendMessage", "editMessageText", "sendPhoto")
 SECRET = "a-webhook_secret"
 CHANNEL = """
 [channels.telegram]
@@ -42,7 +44,8 @@ class Chat:
         """Press the button of the last question that begins with the digit."""
         keyboards = [sent["reply_markup"] for sent in self.sent if "reply_markup" in sent]
         buttons = [button for row in keyboards[-1]["inline_keyboard"] for button in row]
-        (data,) = [b["callback_data"] for b in buttons if b["text"].startswith(f"{digit} ")]
+        labels = (f"{digit} ", f"{CHECK}{digit} ")
+        (data,) = [b["callback_data"] for b in buttons if b["text"].startswith(labels)]
         await self._emulator.press(PERSON, data)
 
     async def hear(self):
@@ -51,12 +54,14 @@ class Chat:
         message = self.sent[self._heard]
         self._heard += 1
         assert message["chat_id"] == str(PERSON)
-        return message["text"]
+        return message["text"] if "text" in message else message["caption"]
 
     @property
     def sent(self):
-        """All that the bot has sent, oldest first."""
-        return self._emulator.of("sendMessage")
+        """All that the bot has said, oldest first: by a message, in another's place, or with a
+        picture.
+        """
+        return [fields for method, fields in self._emulator.accepted if method in SAYS]
 
 
 @pytest.fixture
@@ -111,6 +116,9 @@ async def test_the_dialog_polled(tmp_path, emulator, acknowledged):
         await until(lambda: not emulator._update_queues.info(TOKEN)["pending_update_count"])
     assert len(chat.sent) == program.count("outbox")
     assert len(emulator.of("answerCallbackQuery")) == 6
+    # The vote, and the change of it, are shown in the question's own message; the result has a
+    # picture, which this server takes.
+    assert [len(emulator.of(method)) for method in SAYS[1:]] == [2, 1]
     assert program.count("inbound") == 10
     assert given_up[-1] == (10, 10)
     assert all(number <= rows for number, rows in given_up)

@@ -70,6 +70,7 @@ class BotApi(FakeBotApi):
     def __init__(self) -> None:
         super().__init__()
         self.said: dict[str, list[dict[str, Any]]] = {}
+        self.refuses_edits = False
 
     async def _answer(self, request: web.Request) -> web.Response:
         if not request.match_info["method"].startswith(("send", "edit")):
@@ -82,9 +83,19 @@ class BotApi(FakeBotApi):
         self.said.setdefault(chat, []).append(params)
         self.messages.append((chat, len(self.messages) + 1))
         number = int(params.get("message_id", len(self.messages)))
+        params["number"] = number
+        if "message_id" in params and self.refuses_edits:
+            return _refused("Bad Request: message can't be edited")
+        if "message_id" in params and params in self.said[chat][:-1]:
+            return _refused("Bad Request: message is not modified")
         about = {"id": int(chat), "type": "private", "first_name": "Ama"}
         taken = {"message_id": number, "date": int(time.time()), "chat": about}
         return web.json_response({"ok": True, "result": taken})
+
+
+def _refused(why: str) -> web.Response:
+    answer = {"ok": False, "error_code": 400, "description": why}
+    return web.json_response(answer, status=400)
 
 
 class Providers:
@@ -126,12 +137,16 @@ class Providers:
         """Return what a phone has been sent: `text`, and `buttons` by their labels."""
         if channel == "sms":
             return [
-                {"text": fields["Body"], "buttons": {}}
+                {"text": fields["Body"], "buttons": {}, "id": 0}
                 for fields in self.twilio.creates
                 if fields["To"] == address
             ]
         return [
-            {"text": said.get("text") or said.get("caption", ""), "buttons": _buttons(said)}
+            {
+                "text": said.get("text") or said.get("caption", ""),
+                "buttons": _buttons(said),
+                "id": said["number"],
+            }
             for said in self.telegram.said.get(address, ())
         ]
 

@@ -12,6 +12,7 @@
     wait 15m                       time passes, and what is due happens; `tick`: what is due now
     count WORDS = 2                so many rows: FROM words
     again                          what was said last is delivered once more
+    changed ana = 1                so many of their messages were changed; `gone`: none can be
 
 A name with 2 behind it is the same kind of person on the other channel. `sms>` and `telegram>`
 begin lines for one channel alone.
@@ -52,6 +53,7 @@ class Script:
         self._round: Round | None = None
         self._last: Callable[[], Awaitable[None]] | None = None
         self._messages = 100
+        self._under = 0
 
     async def run(self, text: str) -> None:
         """Do every line. Raises AssertionError, with the line."""
@@ -114,7 +116,11 @@ class Script:
             case "!":
                 data = self._button(who, text)
                 author = {"id": int(address), "is_bot": False, "first_name": "Ama"}
-                query = {"id": str(number), "from": author, "chat_instance": "5", "data": data}
+                under = message(address, self._under, text="the question")
+                query = {
+                    "id": str(number), "from": author, "chat_instance": "5", "data": data,
+                    "message": under,
+                }  # fmt: skip
                 return {"callback_query": query}
             case " edits":
                 found = message(address, number - 1, text=text)
@@ -131,7 +137,8 @@ class Script:
         """Return what the button of the last message that has it sends back."""
         for said in reversed(self._providers.heard(*self._where(who))):
             for text, data in said["buttons"].items():
-                if text == label or text.startswith(f"{label} "):
+                if label in (text, text.split()[0]) or text.startswith(f"{label} "):
+                    self._under = said["id"]
                     return str(data)
         raise AssertionError(f"{who} has no button {label!r}")
 
@@ -219,6 +226,16 @@ class Script:
         milliseconds = read_span(rest)
         assert milliseconds is not None, rest
         await self._here.pass_time(milliseconds)
+
+    async def _do_changed(self, rest: str) -> None:
+        who, _, wanted = rest.partition(" = ")
+        said = self._providers.telegram.said[self._where(who)[1]]
+        found = sum("message_id" in one for one in said)
+        assert found == int(wanted), f"changed {rest}: {found}"
+
+    async def _do_gone(self, rest: str) -> None:
+        del rest
+        self._providers.telegram.refuses_edits = True
 
     async def _do_tick(self, rest: str) -> None:
         del rest

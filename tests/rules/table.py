@@ -46,7 +46,7 @@ ROUTING = (
         member ana nima
         role ana nima coordinator
         ana: ANNOUNCE Water is off
-        ana < people
+        ana < reply
         ana: STOP
         ana < no more messages
         count batches = 0
@@ -234,7 +234,7 @@ STOP = (
         ana!: 0
         ana < organisation
         ana: STOP
-        ana < no more messages
+        ana << no more messages
         count organisations = 0
         count members WHERE alias = 'STOP' = 0
         count tickets = 0
@@ -319,6 +319,31 @@ QUESTIONS = (
         """)
         for text in ("3", "-1", "#", "2 or 3", "22")
     ),
+    Rule("a pressed button changes the message it stands under, and no other comes", """
+        member ana
+        poll Which? / Taps / Price
+        ana < Which?
+        ana!: 2
+        ana < We have: 2 Price
+        changed ana = 1
+        ana!: 1
+        ana < We have: 1 Taps
+        changed ana = 2
+        ana!: ✓ 1
+        ana < We have: 1 Taps
+        count answers = 1
+        count outbox WHERE status <> 'sent' = 0
+    """, "telegram"),
+    Rule("what can't be changed any more is said anew", """
+        member ana
+        poll Which? / Taps / Price
+        ana < Which?
+        gone
+        ana!: 2
+        ana < We have: 2 Price
+        ana < We have: 2 Price
+        count outbox WHERE status <> 'sent' = 0
+    """, "telegram"),
     Rule("0 skips a choice", """
         member ana
         poll Which? / Taps / Price

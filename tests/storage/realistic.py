@@ -125,7 +125,7 @@ def common(people: int) -> dict[str, object]:
         "sector": "civil", "level": "", "timezone": "", "code": "0000", "role": "support",
         "form_id": 7, "parent_id": 1, "name_key": "aid7", "low": "aid1", "high": "aid2",
         "old": f"+1202555{1_000_000 + person}", "new": "+12025550100", "number": 7,
-        "maybe_twice": False, "open": "sent", "status": "delivered",
+        "picture": "", "edits": "", "maybe_twice": False, "open": "sent", "status": "delivered",
         "provider_id": f"SM{100000000000 + person}",
     }  # fmt: skip
 

@@ -15,9 +15,10 @@ from telegram.error import TelegramError
 from yarl import URL
 
 from bot.channels.base import Refused, Sent, Traits
-from bot.channels.telegram.outcome import UNAUTHORIZED, outcome
+from bot.channels.telegram.outcome import UNAUTHORIZED, edited, outcome
+from bot.channels.telegram.photos import Photos
 from bot.channels.telegram.polling import Patience, Poller
-from bot.channels.telegram.sending import amended, body, fault, parameters
+from bot.channels.telegram.sending import amended, body, edit, fault, parameters
 from bot.channels.telegram.transport import ApiError, NoAnswer, Transport, reason
 from bot.channels.telegram.updates import KINDS, PAYLOAD, read, update_id
 from storage.errors import BadConfig, BadInput, CannotTell, Forged, Malformed, SwitchboardError
@@ -56,6 +57,7 @@ class TelegramChannel:
             rate=settings.rate,
             in_flight=settings.in_flight,
             gap_ms=GAP_MS,
+            pictures=True,
             polled=settings.mode == "polling",
         )
         self._secret = settings.secret_token.get_secret_value().encode()
@@ -69,6 +71,8 @@ class TelegramChannel:
             get_updates_request=self._transport,
         )
         self._sending = URL(f"{self._bot.base_url}/sendMessage", encoded=True)
+        self._editing = URL(f"{self._bot.base_url}/editMessageText", encoded=True)
+        self._photos = Photos(URL(f"{self._bot.base_url}/sendPhoto", encoded=True), self._transport)
         self._poller = Poller(name, self._bot, self._read)
         self._username = ""
         self._prepared = False
@@ -128,6 +132,11 @@ class TelegramChannel:
         """Carry one message; never raises but CancelledError."""
         if why := fault(message):
             return Refused(why)
+        if message.edits:
+            got = await self._deliver(edit(message), self._editing)
+            return got if isinstance(got, Sent) else edited(got, message)
+        if message.picture is not None and self._photos.shows(message):
+            return await self._photos.send(message, message.picture)
         got = await self._deliver(body(message))
         if isinstance(got, ApiError) and (better := amended(parameters(message), got)):
             got = await self._deliver(json.dumps(better).encode())
@@ -189,9 +198,9 @@ class TelegramChannel:
             except TelegramError as error:
                 await patience.wait(error)
 
-    async def _deliver(self, wanted: bytes) -> Sent | TelegramError:
+    async def _deliver(self, wanted: bytes, method: URL | None = None) -> Sent | TelegramError:
         try:
-            answer = await self._transport.send(self._sending, wanted)
+            answer = await self._transport.send(method or self._sending, wanted)
         except TelegramError as error:
             return error
         number = answer.get("message_id") if isinstance(answer, dict) else None

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from bot.channels.base import Again, Outcome, Refused, Unknown
+from bot.channels.base import Again, Outcome, Refused, Sent, Unknown
 from bot.channels.telegram.transport import ApiError, NeverLeft, reason
 
 if TYPE_CHECKING:
     from telegram.error import TelegramError
 
+    from bot.channels.base import Outgoing
+
 UNAUTHORIZED: Final = (401, 404)
 UNAUTHORIZED_SECONDS: Final = 30
 DEAD: Final = re.compile(r"chat not found|user is deactivated|peer_id_invalid", re.IGNORECASE)
 TOO_LONG: Final = re.compile(r"message is too long", re.IGNORECASE)
+UNCHANGED: Final = re.compile(r"message is not modified", re.IGNORECASE)
 MARKUP: Final = re.compile(r"can't parse entities", re.IGNORECASE)
 
 
@@ -43,6 +46,23 @@ def outcome(error: TelegramError) -> Outcome:
             return Refused(told, alert=True)
         case _:
             return Unknown(told)
+
+
+def edited(error: TelegramError, message: Outgoing) -> Outcome:
+    """Return what became of an edit: one that changes nothing was made before.
+
+    A message that is gone, too old or without a text can't be edited: what it was to say is
+    sent as another. Source: core.telegram.org/bots/api#editmessagetext (2026-11) says that it
+    fails, github.com/tdlib/telegram-bot-api in what words.
+    """
+    found = outcome(error)
+    if not isinstance(error, ApiError) or error.status != 400 or not isinstance(found, Refused):
+        return found
+    if UNCHANGED.search(error.description):
+        return Sent(message.edits)
+    if found.effect:
+        return found
+    return Again(found.error, anew=True)
 
 
 def _bad_request(error: ApiError) -> Refused:

@@ -1,4 +1,4 @@
-"""One message as parameters of sendMessage, always plain text."""
+"""One message as parameters of sendMessage or editMessageText, always plain text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.channels.telegram.outcome import MARKUP
+from handlers.dialog.asking import CHECK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,12 @@ def body(message: Outgoing) -> bytes:
     return f'{{"chat_id": {chat}, {said}'.encode()
 
 
+def edit(message: Outgoing) -> bytes:
+    """Return what editMessageText takes, as JSON; a message without buttons loses those it had."""
+    which = {"chat_id": message.to, "message_id": int(message.edits)}
+    return json.dumps(which | _content(message.text, message.choices)).encode()
+
+
 def parameters(message: Outgoing) -> dict[str, Any]:
     """Return what sendMessage takes."""
     return {"chat_id": message.to, **_content(message.text, message.choices)}
@@ -54,7 +61,7 @@ def _content(text: str, choices: Sequence[Choice]) -> dict[str, Any]:
     if LINK.search(text):
         found["link_preview_options"] = {"is_disabled": True}
     if choices:
-        found["reply_markup"] = {"inline_keyboard": _rows(choices)}
+        found["reply_markup"] = keyboard(choices)
     return found
 
 
@@ -65,10 +72,11 @@ def _rest(text: str, choices: tuple[Choice, ...]) -> str:
     return json.dumps(_content(text, choices))[1:]
 
 
-def _rows(choices: Sequence[Choice]) -> list[list[dict[str, str]]]:
-    wide = 2 if all(len(c.label) <= SHORT_LABEL for c in choices) else 1
+def keyboard(choices: Sequence[Choice]) -> dict[str, list[list[dict[str, str]]]]:
+    """Return buttons, in rows that stay as they are when one of them gets its check mark."""
+    wide = 2 if all(len(c.label.removeprefix(CHECK)) <= SHORT_LABEL for c in choices) else 1
     buttons = [{"text": c.label, "callback_data": c.data} for c in choices]
-    return [buttons[i : i + wide] for i in range(0, len(buttons), wide)]
+    return {"inline_keyboard": [buttons[i : i + wide] for i in range(0, len(buttons), wide)]}
 
 
 def amended(sent: dict[str, Any], error: ApiError) -> dict[str, Any] | None:

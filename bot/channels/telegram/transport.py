@@ -113,13 +113,18 @@ class Transport(BaseRequest):
             options["data"] = json.dumps(request_data.parameters).encode()
         return await self._carry(method, url, options)
 
-    async def send(self, url: URL, body: bytes) -> object:
+    async def send(self, url: URL, body: bytes, kind: str = "") -> object:
         """Carry one call of a method past the library's own path, and return its result.
+
+        `kind` is the body's content type, "" for JSON.
 
         The library wraps each field and each call in objects that took a sixth of a send.
         Raises NeverLeft, NoAnswer or ApiError.
         """
-        _, answer = await self._carry("POST", url, {"data": body})
+        options: dict[str, Any] = {"data": body}
+        if kind:
+            options["headers"] = {"Content-Type": kind}
+        _, answer = await self._carry("POST", url, options)
         return self.parse_json_payload(answer)["result"]
 
     async def _carry(

@@ -173,6 +173,7 @@ class _Reader:
             choice=_clean(pressed.data or ""),
             callback=callback,
             language=_clean(pressed.from_user.language_code or ""),
+            message=_under(pressed),
         )
 
     def _reachable(self, change: ChatMemberUpdated) -> Sequence[Event]:
@@ -190,6 +191,18 @@ def _key(message: Message) -> str:
     """Return the same key on every redelivery, and another after every edit."""
     edited = int(message.edit_date.timestamp()) if message.edit_date else 0
     return f"m:{_id(message.chat.id)}:{_id(message.message_id)}:{edited}"
+
+
+def _under(pressed: CallbackQuery) -> str:
+    """Return the id of the message under which a button was pressed, "" where it is out of reach.
+
+    Only one in the person's own chat can be named by its id alone, and an inaccessible one may
+    have been deleted. Source: core.telegram.org/bots/api#maybeinaccessiblemessage (2026-11).
+    """
+    found = pressed.message
+    if found is None or not found.is_accessible or found.chat.id != pressed.from_user.id:
+        return ""
+    return _id(found.message_id)
 
 
 def _own_number(message: Message, person: User) -> str:

@@ -60,13 +60,15 @@ class FakeTelegram:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        params = await request.json() if request.can_read_body else {}
+        params = await _parameters(request)
         self.calls.append((method, params))
         if self.script.get(method):
             return await self._scripted(request, self.script[method].pop(0))
         results = {
             "getMe": {"id": 42, "is_bot": True, "first_name": "B", "username": "nima_bot"},
             "sendMessage": TAKEN,
+            "editMessageText": TAKEN | {"message_id": params.get("message_id")},
+            "sendPhoto": TAKEN | {"photo": [{"file_id": "small"}, {"file_id": "F1"}]},
         }
         result = await self._poll(params) if method == "getUpdates" else results.get(method, True)
         return web.json_response({"ok": True, "result": result})
@@ -94,6 +96,17 @@ class FakeTelegram:
             await asyncio.sleep(0.01)
             return []
         return list(self.updates)
+
+
+async def _parameters(request: web.Request) -> dict[str, Any]:
+    """Return a request's parameters; of a form a file is its bytes."""
+    if request.content_type != "multipart/form-data":
+        return await request.json() if request.can_read_body else {}
+    form = await request.post()
+    files = {
+        name: part.file.read() for name, part in form.items() if isinstance(part, web.FileField)
+    }
+    return {**form, **files}
 
 
 @asynccontextmanager
@@ -125,9 +138,9 @@ def hook(body: Any, secret: str | None = SECRET) -> HookRequest:
     return HookRequest("/hooks/telegram", "", headers, raw)
 
 
-def outgoing(text: str = TEXT, choices: Any = (), to: str = "700") -> Outgoing:
+def outgoing(text: str = TEXT, choices: Any = (), to: str = "700", **more: Any) -> Outgoing:
     """Return a message to a person, with (label, data) pairs as buttons."""
-    return Outgoing(1, 1, to, text, tuple(Choice(label, data) for label, data in choices))
+    return Outgoing(1, 1, to, text, tuple(Choice(label, data) for label, data in choices), **more)
 
 
 def choice(callback: str) -> Inbound:

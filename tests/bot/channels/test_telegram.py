@@ -76,10 +76,10 @@ def test_a_webhook_needs_an_address():
 
 
 def test_the_traits_are_telegrams():
-    """30 messages a second over all chats, 1 a second in one chat."""
-    assert channel().traits == Traits(rate=30, gap_ms=1_000, polled=True)
+    """30 messages a second over all chats, 1 a second in one chat; pictures can be sent."""
+    assert channel().traits == Traits(rate=30, gap_ms=1_000, pictures=True, polled=True)
     hooked = channel(mode="webhook", secret_token=SECRET, rate=1_000, in_flight=5)
-    assert hooked.traits == Traits(rate=1_000, in_flight=5, gap_ms=1_000)
+    assert hooked.traits == Traits(rate=1_000, in_flight=5, gap_ms=1_000, pictures=True)
 
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", SECRET.upper(), SECRET + "x", "\xff\ud800"])

@@ -101,6 +101,16 @@ async def test_a_delay_that_the_provider_asks_for_is_kept(post):
     assert (await post.row(row))["until_at"] - now == pytest.approx(90 * SECOND, abs=SECOND)
 
 
+async def test_what_can_t_replace_a_message_is_sent_as_another(post):
+    """It was no try: the row is queued as any other, and can be doubled like any other."""
+    row = await post.queue(await post.person(), edits="41")
+    await settle(post, Again("400 gone", anew=True))
+    found = await post.row(row)
+    assert (found["status"], found["edits"], found["tries"]) == ("queued", "", 0)
+    [item] = await post.claim()
+    assert item.outgoing(post.now()).edits == ""
+
+
 async def test_a_429_rests_the_whole_channel_and_drops_nothing(post):
     """Nothing is counted as a try, however often, and all of it goes on after the wait."""
     rows = [await post.queue(await post.person()) for _ in range(3)]

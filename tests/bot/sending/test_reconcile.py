@@ -310,6 +310,16 @@ async def test_what_can_t_be_asked_about_is_sent_once_more_for_each_doubt(post):
 
 
 @pytest.mark.usefixtures("telegram")
+async def test_what_replaces_a_message_may_do_so_again(post):
+    """It leaves the same message as before: nothing comes twice, and nothing is marked."""
+    row = await post.queue(await post.person("telegram"), edits="41")
+    await lost(post)
+    await look(post)
+    found = await post.row(row)
+    assert (found["status"], found["maybe_twice"], found["edits"]) == ("queued", False, "41")
+
+
+@pytest.mark.usefixtures("telegram")
 @pytest.mark.parametrize("columns", [{"expires_at": 0}, {"tries": MOST_TRIES}])
 async def test_past_its_time_or_its_tries_a_doubt_stays_one(post, columns):
     """It is not sent again, nobody can say whether it arrived, and so says the status."""

@@ -7,6 +7,7 @@ import pytest
 
 from bot.channels.base import Choice, digest
 from bot.sending.render import Renderer
+from handlers.dialog import charts, results
 from handlers.dialog.catalogues import catalogue
 from storage import batches, drafts
 from storage.instant import DAY
@@ -87,6 +88,37 @@ async def test_a_question_carries_the_buttons_of_its_round(post):
     found = await rendered(post, batch_id=batch, round_id=round_id, question=0)
     data = [choice.data for choice in found.choices]
     assert data[:2] == [f"a:{round_id}:0:1", f"a:{round_id}:0:2"]
+
+
+async def result_of(post, **counts):
+    """Return a batch that tells a closed round's result."""
+    round_id = await post.round()
+    kept = results.dump([results.Result(sum(counts.values()), counts)])
+    await post.run("UPDATE rounds SET result = :kept WHERE id = :id", kept=kept, id=round_id)
+    batch = await post.batch("Result: see.", round_id)
+    await post.run("UPDATE batches SET kind = 'result' WHERE id = :id", id=batch)
+    return batch
+
+
+async def test_a_result_has_its_chart_where_pictures_are_shown(post):
+    """It is made of what is kept with the round, once for all of one language; elsewhere, and of
+    any other batch, there is none.
+    """
+    shows = Renderer(ALLIANCE, basic=False, pictures=True)
+    batch = await result_of(post, **{"1": 4, "2": 1})
+    chart = charts.load((await rendered(post, shows, batch_id=batch)).picture)
+    assert [count for _, count in chart.bars] == [4, 1]
+    assert (await rendered(post, batch_id=batch)).picture == ""
+    asked = await post.batch("Which?", await post.round())
+    assert (await rendered(post, shows, batch_id=asked)).picture == ""
+
+
+async def test_a_reply_has_its_own_picture(post):
+    """As it was queued; none where none is shown."""
+    shows = Renderer(ALLIANCE, basic=False, pictures=True)
+    reply = {"kind": 0, "text": "Result", "picture": "{}"}
+    assert (await rendered(post, shows, **reply)).picture == "{}"
+    assert (await rendered(post, **reply)).picture == ""
 
 
 async def test_what_a_batch_says_is_read_again_once_it_was_changed(post):

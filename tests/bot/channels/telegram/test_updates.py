@@ -119,6 +119,26 @@ def test_a_pressed_button():
     assert parse(pressed(data=None))[0].choice == ""
 
 
+UNDER = {"message_id": 41, "date": 1_760_000_000, "chat": CHAT, "text": "Which first?"}
+
+
+@pytest.mark.parametrize(
+    ("under", "known"),
+    [
+        (UNDER, "41"),
+        ({"message_id": 41, "date": 0, "chat": CHAT}, ""),
+        ({**UNDER, "chat": GROUP}, ""),
+        (None, ""),
+    ],
+)
+def test_the_message_of_a_pressed_button(under, known):
+    """A press tells which message its button is of, where that can be replaced: one in the
+    person's own chat that is accessible still.
+    """
+    [event] = parse(pressed(message=under) if under else pressed())
+    assert event.message == known
+
+
 @pytest.mark.parametrize(
     ("owner", "number", "linked"),
     [
