@@ -12,7 +12,7 @@ import threading
 import unicodedata
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handlers.dialog import charts
 from storage.errors import BadInput
@@ -173,11 +173,12 @@ def _lines(title: str) -> list[str]:
     from matplotlib.font_manager import FontProperties  # noqa: PLC0415
 
     # By what draws it: letters may be wider so than the font says.
-    ruler = RendererAgg(WIDTH, TITLE_LINE, DPI)
+    ruler: Any = RendererAgg(WIDTH, TITLE_LINE, DPI)  # type: ignore[no-untyped-call]
     font = FontProperties(fname=_file(bold=True), size=TITLE * A_POINT)
 
     def fits(line: str) -> bool:
-        return ruler.get_text_width_height_descent(line, font, ismath=False)[0] <= WIDTH - 2 * EDGE
+        width, _, _ = ruler.get_text_width_height_descent(line, font, ismath=False)
+        return bool(width <= WIDTH - 2 * EDGE)
 
     lines = [""]
     for word in title.split():

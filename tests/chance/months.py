@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import random as randomness
 import shutil
 import sys
@@ -158,7 +157,6 @@ async def _fewest(
     folder: Path, name: str, steps: Sequence[int], what: str, but: tuple[str, ...]
 ) -> list[str]:
     """Return what happened in the fewest steps that go wrong in the same way."""
-    counter = itertools.count()
     notes: list[str] = []
     until = time.monotonic() + MOST_SECONDS
 
@@ -166,7 +164,7 @@ async def _fewest(
         if time.monotonic() > until:
             return False
         try:
-            await live(_fresh(folder / f"again{next(counter)}"), name, part, None, but)
+            await live(_fresh(folder / "again"), name, part, None, but)
         except Untrue as error:
             if error.what == what:
                 notes[:] = [f"in these steps: {list(part)}", str(error), *error.__notes__]

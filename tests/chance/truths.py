@@ -99,7 +99,7 @@ async def handed(story: Story) -> None:
 
 async def _rows_of(story: Story, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     names = ("id", "kind", "member_id", "address_id", "batch_id", "round_id", "question", "status",
-             "queued_at", "maybe_twice")  # fmt: skip
+             "queued_at", "maybe_twice", "ticket_id")  # fmt: skip
     rows = await story.town.rows(
         f"SELECT {', '.join(names)} FROM outbox WHERE id IN ({', '.join(map(str, ids))})"
     )
@@ -140,7 +140,9 @@ def _stopped_at(story: Story, whose: Whose, at: Scene) -> int:
 
 
 def _agreed(story: Story, letter: Letter, row: dict[str, Any]) -> None:
-    """Nobody who has not agreed is written to of our own accord."""
+    """Nobody who has not agreed is written to of our own accord, but with what they asked for."""
+    if row["ticket_id"]:
+        return
     person = story.member(row["member_id"] or 0)
     _need("a broadcast to nobody", bool(person), letter)
     _need("a broadcast without consent", person[STATE] in ("member", "merged", "erased"), letter)
