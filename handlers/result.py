@@ -112,6 +112,8 @@ async def _names(turn: Turn, round_: Round, form: forms.Form, answered: int) -> 
     who: dict[str, list[str]] = {}
     for alias, value in await answers.named(turn.tx, round_.id, 0, MOST_NAMES):
         who.setdefault(value, []).append(alias[:LONGEST_NAME])
+    if not who:
+        return  # nobody of them said a name
     said = {value: kind.shown(question, question.options, value, language) for value in sorted(who)}
     shown = sum(map(len, who.values()))
     text = _listed(turn, round_.code, who, said, answered)
