@@ -121,7 +121,7 @@ def _is_silent(effect: Effect, whom: set[Whose], stopped: set[Whose]) -> bool:
             return bool(row) and row[4] == "rested"
         case "rounds":
             return bool(row) and not row[2]
-        case "addresses" | "barred":
+        case "addresses" | "barred" | "member_addresses":
             return bool(whom & stopped)
         case "members":  # by this phone; meanwhile another has lifted it for the person
             return bool(whom & stopped) and bool(row) and _has_gone(effect)
