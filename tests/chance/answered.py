@@ -118,7 +118,7 @@ def _is_silent(effect: Effect, whom: set[Whose], stopped: set[Whose]) -> bool:
     row = effect.after or ()
     match effect.table:
         case "dialogs":
-            return bool(row) and row[4] == "rested"
+            return row[4] == "rested" if row else bool(whom & stopped)
         case "rounds":
             return bool(row) and not row[2]
         case "addresses" | "barred" | "member_addresses":

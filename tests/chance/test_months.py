@@ -19,7 +19,7 @@ from tests.chance.truths import ALWAYS, SELDOM, _in_time, erased, forgets, stops
 if TYPE_CHECKING:
     from pathlib import Path
 
-STEPS = {"sqlite": 200, "postgresql": 80}
+STEPS = {"sqlite": 300, "postgresql": 150}
 ADA = (SMS, "+12025551000")
 
 

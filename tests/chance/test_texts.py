@@ -20,13 +20,13 @@ from tests.chance.town import town
 if TYPE_CHECKING:
     from pathlib import Path
 
-TEXTS = {"sqlite": 1_500, "postgresql": 600}
+TEXTS = {"sqlite": 3_000, "postgresql": 1_500}
 ADA = (SMS, "+12025551001")
 
 
 async def test_no_text_fails_or_does_something_unanswered(tmp_path: Path, engine: str) -> None:
     """Whatever is written, it is dealt with; what it changes is answered, and nothing else is."""
-    tally = await series(tmp_path, 1, TEXTS[engine], size=750)
+    tally = await series(tmp_path, 1, TEXTS[engine], size=1_500)
     assert tally.wrong == []
     assert tally.counts["accepted"] + tally.counts["duplicate"] == TEXTS[engine]
     assert tally.counts["failed"] == 0

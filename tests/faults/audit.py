@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.ledger import read
-from tests.faults.people import ECHO, OPTIONS, QUESTION
+from tests.faults.people import ECHO, GOODBYE, OPTIONS, QUESTION, has
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -281,7 +281,7 @@ class Audit:
         confirmed: dict[int, int] = {}
         for entry in self._taken:
             person = entry["person"]
-            if "no more messages" in entry["text"]:
+            if has(entry["text"], GOODBYE):
                 confirmed.setdefault(person, entry["n"])
             elif person in confirmed and not self._is_late_echo(entry):
                 self._say(f"person {person} got a message after their STOP was confirmed")
@@ -294,7 +294,7 @@ class Audit:
 
     def _is_late_echo(self, entry: Entry) -> bool:
         """Tell whether this answers what came before a STOP by a clock that was ahead then."""
-        return self._world.plan.kind == "clock" and ECHO in entry["text"]
+        return self._world.plan.kind == "clock" and has(entry["text"], ECHO)
 
     def _strangers(self) -> None:
         """Whoever agreed is a member, once."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 QUESTION = "Which water problem first?"
 OPTIONS = ("Broken taps", "High price", "Dirty drains")
-ECHO = "We have:"
+ECHO = ("We have:", "Anotamos:")
+GOODBYE = ("no more messages", "Ya no recibir")
 WELCOME = "Welcome to"
 AGREED = "speak for"  # what comes next, once somebody has agreed
 
@@ -29,6 +30,11 @@ SIGN_UP = {
     "Which language": "1", "18 or over": "1", "speak for": "1", "organisation": "0",
     "call you": "Ama",
 }  # fmt: skip
+
+
+def has(text: str, words: tuple[str, ...]) -> bool:
+    """Tell whether a message has these words, in a language of the run."""
+    return any(each in text for each in words)
 
 
 @dataclass(slots=True)
@@ -87,7 +93,7 @@ class People:
             return
         if buttons:
             person.buttons = buttons
-        if QUESTION in text or ECHO in text:
+        if QUESTION in text or has(text, ECHO):
             self._answer(person)
         elif not person.is_member and not person.joined:
             self._go_on(person, text)

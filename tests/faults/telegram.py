@@ -95,13 +95,15 @@ class Carrier(FakeBotApi):
         _request.set(request)
         return await super()._answer(request)
 
-    async def _send(self, params: dict[str, Any]) -> web.StreamResponse:  # type: ignore[override]
-        chat, text = str(params["chat_id"]), str(params["text"])
+    async def _send(  # type: ignore[override]
+        self, params: dict[str, Any], text: str, longest: int
+    ) -> web.StreamResponse:
+        chat = str(params["chat_id"])
         person = self.people.person("telegram", chat)
         mood, kept = self._moods.draw()
         if not kept:
             self._book.write("turned away", channel="telegram", person=person.id, mood=mood.name)
-            return await self._spoilt(mood.name, 0, chat, text)
+            return await self._spoilt(mood.name, {})
         number = len(self.messages) + 1
         self.messages.append((chat, number))
         self._book.write(
@@ -115,13 +117,11 @@ class Carrier(FakeBotApi):
         }
         self.people.hear("telegram", chat, text, buttons)
         await asyncio.sleep(self._dice.uniform(0, 0.008))
-        answer = await self._spoilt(mood.name, number, chat, text)
+        answer = await self._spoilt(mood.name, self._show(chat, number, params, text))
         self._book.write("answered", channel="telegram", id=str(number), mood=mood.name)
         return answer
 
-    async def _spoilt(self, mood: str, number: int, chat: str, text: str) -> web.StreamResponse:
-        about = {"id": int(chat), "type": "private", "first_name": "Ama"}
-        message = {"message_id": number, "date": int(time.time()), "chat": about, "text": text}
+    async def _spoilt(self, mood: str, message: dict[str, Any]) -> web.StreamResponse:
         match mood:
             case "well":
                 return _result(message)

@@ -119,6 +119,11 @@ class FakeBotApi:
             # written is enough to outlive any killed process
             os.write(self._file, (line + "\n").encode())
         await asyncio.sleep(self.delay / 2)
+        return _result(self._show(chat, number, params, text))
+
+    def _show(self, chat: str, number: int, params: dict[str, Any], text: str) -> dict[str, Any]:
+        """Return the message that a chat shows from now on."""
+        photo = params.get("photo")
         about = {"id": int(chat), "type": "private", "first_name": "Ama"}
         found: dict[str, Any] = {"message_id": number, "date": int(time.time()), "chat": about}
         if photo is None:
@@ -131,7 +136,7 @@ class FakeBotApi:
         if keyboard := params.get("reply_markup"):
             found["reply_markup"] = keyboard
         self.chats.setdefault(chat, {})[number] = found
-        return _result(found)
+        return found
 
     def _edit(self, params: dict[str, Any]) -> web.Response:
         """Let a text that was sent be another; one that is the same is refused."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.faults.audit import TABLES, Audit
 from tests.faults.ledger import read
+from tests.faults.people import GOODBYE, has
 
 if TYPE_CHECKING:
     from tests.faults.audit import Row
@@ -158,7 +159,7 @@ class Books(Audit):
             person = entry.get("person")
             if entry["what"] == "said" and entry["text"] == "START":
                 away.discard(person)
-            elif entry["what"] == "taken" and "no more messages" in entry["text"]:
+            elif entry["what"] == "taken" and has(entry["text"], GOODBYE):
                 confirmed.setdefault(person, entry["n"])
                 away.add(person)
             elif entry["what"] == "taken" and person in away:
