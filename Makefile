@@ -127,7 +127,7 @@ bench-peers: .peers/venv/.installed
 # Pin the newest versions that pyproject.toml allows, with hashes and without addresses.
 UV = $(shell command -v uv || echo .venv/bin/uv)
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--upgrade --no-emit-index-url --no-header --no-annotate
+	--upgrade --no-strip-extras --no-emit-index-url --no-header --no-annotate
 
 lock:
 	@test -x $(UV) || { echo "make lock needs uv: .venv/bin/pip install uv" >&2; exit 1; }
