@@ -147,8 +147,12 @@ def test_basic_never_costs_more(message: str) -> None:
     """It adds no part, costs no more than `plain`, keeps the letters, and is done once."""
     sent = text.basic(message)
     assert text.segments(sent) <= text.segments(text.plain(message)) <= text.segments(message)
-    assert text.fold(sent) == text.fold(message)
+    assert _letters(sent) == _letters(message)
     assert text.basic(sent) == sent
+
+
+def _letters(message: str) -> str:
+    return "".join(letter for letter in text.fold(message) if letter.isalnum())
 
 
 @pytest.mark.parametrize(
